@@ -1,0 +1,186 @@
+package store
+
+import (
+	"encoding/json"
+	"iter"
+
+	iradix "github.com/hashicorp/go-immutable-radix/v2"
+)
+
+// Table names one kind of row. It holds no state and is usually a package
+// variable of the service that owns the rows.
+type Table[T any] struct {
+	sc  schema
+	key func(T) string
+}
+
+// Schema is a table of any row type.
+type Schema interface{ schema() *schema }
+
+// schema is a table with its row type erased.
+type schema struct {
+	name     string
+	volatile bool
+	indexes  []index
+	decode   func([]byte) (any, error)
+}
+
+type index struct {
+	name string
+	keys func(row any) []string
+}
+
+// Option changes how a table is kept.
+type Option[T any] func(*schema)
+
+// NewTable declares a table. Names are "service/kind"; key must not change
+// while a row lives.
+func NewTable[T any](name string, key func(T) string, opts ...Option[T]) *Table[T] {
+	t := &Table[T]{key: key, sc: schema{name: name}}
+	t.sc.decode = func(b []byte) (any, error) {
+		var row T
+		err := json.Unmarshal(b, &row)
+		return row, err
+	}
+	for _, o := range opts {
+		o(&t.sc)
+	}
+	return t
+}
+
+// Index adds a secondary index: By finds the rows for which keys returns a
+// given key. Keys must not contain a zero byte.
+func Index[T any](name string, keys func(T) []string) Option[T] {
+	return func(sc *schema) {
+		sc.indexes = append(sc.indexes, index{name, func(row any) []string { return keys(row.(T)) }})
+	}
+}
+
+// Volatile keeps the rows in memory only: readings that are taken again after
+// a restart.
+func Volatile[T any]() Option[T] { return func(sc *schema) { sc.volatile = true } }
+
+func (t *Table[T]) schema() *schema { return &t.sc }
+
+// Name is the table's name, as it stands in a Change.
+func (t *Table[T]) Name() string { return t.sc.name }
+
+// Key is the primary key of a row.
+func (t *Table[T]) Key(row T) string { return t.key(row) }
+
+// Get returns the row with the given primary key, or ErrNotFound.
+func (t *Table[T]) Get(r Reader, key string) (T, error) {
+	row, ok := table(r.state(), &t.sc).rows.Get([]byte(key))
+	if !ok {
+		var zero T
+		return zero, ErrNotFound
+	}
+	return row.(T), nil
+}
+
+// List yields the rows whose primary key begins with prefix, in key order.
+// Rows that are written while it runs are not seen.
+func (t *Table[T]) List(r Reader, prefix string) iter.Seq[T] {
+	return rows[T](table(r.state(), &t.sc).rows, prefix)
+}
+
+// By yields the rows that an index lists under a key, in primary key order.
+func (t *Table[T]) By(r Reader, indexName, key string) iter.Seq[T] {
+	for i, ix := range t.sc.indexes {
+		if ix.name == indexName {
+			return rows[T](table(r.state(), &t.sc).indexes[i], key+"\x00")
+		}
+	}
+	panic("store: table " + t.sc.name + " has no index " + indexName)
+}
+
+// Create adds a row, or returns ErrExists.
+func (t *Table[T]) Create(tx *Tx, row T) error {
+	if _, err := t.Get(tx, t.key(row)); err == nil {
+		return ErrExists
+	}
+	t.Put(tx, row)
+	return nil
+}
+
+// Put adds or replaces a row. A row equal to the present one is no change.
+func (t *Table[T]) Put(tx *Tx, row T) { tx.put(&t.sc, t.key(row), row) }
+
+// Delete removes a row and says whether it was there.
+func (t *Table[T]) Delete(tx *Tx, key string) bool { return tx.delete(&t.sc, key) }
+
+// Reader is a Snapshot or a Tx.
+type Reader interface {
+	state() map[string]tableState
+}
+
+func (s *Snapshot) state() map[string]tableState { return s.tables }
+func (tx *Tx) state() map[string]tableState      { return tx.tables }
+
+// tableState is a table's rows and one tree per index, all immutable. An
+// index tree has the keys "index key, zero byte, primary key".
+type tableState struct {
+	sc      *schema
+	rows    *iradix.Tree[any]
+	indexes []*iradix.Tree[any]
+}
+
+func newTableState(sc *schema) tableState {
+	t := tableState{sc: sc, rows: iradix.New[any]()}
+	for range sc.indexes {
+		t.indexes = append(t.indexes, iradix.New[any]())
+	}
+	return t
+}
+
+// table finds a table's state; a table that was not opened is a mistake of
+// the program.
+func table(tables map[string]tableState, sc *schema) tableState {
+	t, ok := tables[sc.name]
+	if !ok {
+		panic("store: table " + sc.name + " was not passed to Open")
+	}
+	return t
+}
+
+func (t tableState) put(sc *schema, key string, row any) tableState {
+	t, _ = t.delete(sc, key)
+	next := tableState{sc: sc, indexes: make([]*iradix.Tree[any], len(t.indexes))}
+	next.rows, _, _ = t.rows.Insert([]byte(key), row)
+	for i, ix := range sc.indexes {
+		next.indexes[i] = t.indexes[i]
+		for _, k := range ix.keys(row) {
+			next.indexes[i], _, _ = next.indexes[i].Insert([]byte(k+"\x00"+key), row)
+		}
+	}
+	return next
+}
+
+func (t tableState) delete(sc *schema, key string) (tableState, bool) {
+	old, ok := t.rows.Get([]byte(key))
+	if !ok {
+		return t, false
+	}
+	next := tableState{sc: sc, indexes: make([]*iradix.Tree[any], len(t.indexes))}
+	next.rows, _, _ = t.rows.Delete([]byte(key))
+	for i, ix := range sc.indexes {
+		next.indexes[i] = t.indexes[i]
+		for _, k := range ix.keys(old) {
+			next.indexes[i], _, _ = next.indexes[i].Delete([]byte(k + "\x00" + key))
+		}
+	}
+	return next, true
+}
+
+func rows[T any](tree *iradix.Tree[any], prefix string) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		it := tree.Root().Iterator()
+		it.SeekPrefix([]byte(prefix))
+		for {
+			_, row, ok := it.Next()
+			if !ok || !yield(row.(T)) {
+				return
+			}
+		}
+	}
+}
