@@ -1,0 +1,60 @@
+// Package cfn is the mechanism of CloudFormation that knows no AWS service: what a resource type is, how its properties are decoded,
+// validated and compared, and what changes between two templates.
+//
+// A resource type is one struct P, whose fields are the CloudFormation properties and attributes, and one handler:
+//
+//	type logGroup struct {
+//		LogGroupName    string `cfn:"id,createOnly"`
+//		RetentionInDays *int
+//		Tags            []cfn.Tag
+//		Arn             string `cfn:"readOnly"`
+//	}
+//	cfn.Of[logGroup]("AWS::Logs::LogGroup", handler{s})
+//
+// Field names are property names, or the name in a json tag. The cfn tag takes, separated by commas:
+//
+//	id          the physical id, which Ref answers; exactly one string field. A property that is the id is createOnly too.
+//	createOnly  a change of the property replaces the resource
+//	readOnly    not a property: an attribute for GetAtt, filled in by Create and Read
+//	required    must be present; on fields of nested structs too
+//	writeOnly   never shown again and not compared for drift (passwords)
+//
+// Optional scalars are pointers where zero differs from absent. Nested structs, slices, maps with string keys and any (JSON documents) may be used.
+//
+// Invariants: nothing here keeps state or does I/O; the store rows and the order of work belong to service/cloudformation. The engine may call every
+// handler again with the same Request.Token after a crash, and handlers answer as if it were the first call.
+package cfn
+
+import "context"
+
+// Resource makes, reads and removes resources of one type. P holds properties and attributes.
+//
+// Create fills in the id and the readOnly fields. When it fails after having made something it leaves the id set, so that the rollback can delete it; a
+// failure with an empty id means that nothing was made. A second call with the same token finds what the first one made.
+// Read is given the id and fills in everything else; gone is store.ErrNotFound, or an API error whose code ends in NotFound, NotFoundException or the like.
+// Delete is given all that Create or the last Update left in P, and answers nil for what is gone already.
+type Resource[P any] interface {
+	Create(ctx context.Context, p *P) error
+	Read(ctx context.Context, p *P) error
+	Delete(ctx context.Context, p *P) error
+}
+
+// Updater is a Resource that can be changed in place. Without it every change of a property replaces the resource.
+//
+// In after, the id, the readOnly fields and createOnly fields that the template leaves to the service (generated names) have the values of before. Update is
+// called too when only the stack's tags changed; Request.AllTags tells the tags to set.
+type Updater[P any] interface {
+	Update(ctx context.Context, before, after *P) error
+}
+
+// Settler is a Resource that takes a while after Create or Update returned. Settled is asked until it answers true; it may fill in attributes. An error fails
+// the resource with that message.
+type Settler[P any] interface {
+	Settled(ctx context.Context, p *P) (bool, error)
+}
+
+// Tag is an element of a Tags property.
+type Tag struct {
+	Key   string `cfn:"required"`
+	Value string `cfn:"required"`
+}

@@ -1,0 +1,274 @@
+package cfn
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// PropertyError says what is wrong with a resource's properties, in CloudFormation's words.
+type PropertyError struct{ Message string }
+
+func (e *PropertyError) Error() string { return e.Message }
+
+// Check validates resolved properties without making anything. The error is a *PropertyError.
+func (t Type) Check(properties map[string]any) error {
+	return t.decode(properties, t.handler.fresh())
+}
+
+// CheckNames validates what can be known before intrinsic functions are resolved: that every property exists and every required one is given.
+func (t Type) CheckNames(properties map[string]any) error {
+	for _, name := range sortedKeys(properties) {
+		if f := t.schema.byName[name]; f == nil || !f.writable() {
+			return &PropertyError{"Encountered unsupported property " + name}
+		}
+	}
+	for _, f := range t.schema.fields {
+		if _, ok := properties[f.name]; f.required && !ok {
+			return &PropertyError{fmt.Sprintf("Property %s cannot be empty.", f.name)}
+		}
+	}
+	return nil
+}
+
+// decode fills *p from properties: strictly, but with CloudFormation's coercions between strings, numbers and booleans.
+func (t Type) decode(properties map[string]any, p any) error {
+	properties = withoutNulls(properties)
+	if err := t.CheckNames(properties); err != nil {
+		return err
+	}
+	var d decoder
+	d.object(t.schema, "#", properties, reflect.ValueOf(p).Elem())
+	if len(d.faults) > 0 {
+		return &PropertyError{"Properties validation failed for resource " + t.name + " with message:\n[" + strings.Join(d.faults, ", ") + "]"}
+	}
+	return nil
+}
+
+func withoutNulls(m map[string]any) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		if v != nil {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+type decoder struct{ faults []string }
+
+func (d *decoder) fault(path, format string, args ...any) {
+	d.faults = append(d.faults, path+": "+fmt.Sprintf(format, args...))
+}
+
+func (d *decoder) mismatch(path, want string, got any) {
+	d.fault(path, "expected type: %s, found: %s", want, kindName(got))
+}
+
+// object decodes a map into a struct.
+func (d *decoder) object(s *schema, path string, m map[string]any, v reflect.Value) {
+	for _, name := range sortedKeys(m) {
+		f := s.byName[name]
+		switch {
+		case f == nil || !f.writable():
+			d.fault(path, "extraneous key [%s] is not permitted", name)
+		case m[name] != nil:
+			d.value(path+"/"+name, m[name], f.value(v))
+		}
+	}
+	for _, f := range s.fields {
+		if f.required && m[f.name] == nil {
+			d.fault(path, "required key [%s] not found", f.name)
+		}
+	}
+}
+
+func (d *decoder) value(path string, in any, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(path, in, v.Elem())
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(in))
+	case reflect.Struct:
+		m, ok := in.(map[string]any)
+		if !ok {
+			d.mismatch(path, "JSONObject", in)
+			return
+		}
+		s, err := fieldsOf(v.Type(), nil)
+		if err != nil {
+			d.fault(path, "%v", err)
+			return
+		}
+		d.object(s, path, m, v)
+	case reflect.Slice:
+		d.list(path, in, v)
+	case reflect.Map:
+		d.dictionary(path, in, v)
+	default:
+		d.scalar(path, in, v)
+	}
+}
+
+func (d *decoder) list(path string, in any, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			d.fault(path, "%v", err)
+		}
+		v.SetBytes(raw)
+		return
+	}
+	items, ok := in.([]any)
+	if !ok {
+		d.mismatch(path, "JSONArray", in)
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), 0, len(items))
+	for i, item := range items {
+		if item == nil {
+			continue
+		}
+		elem := reflect.New(v.Type().Elem()).Elem()
+		d.value(path+"/"+strconv.Itoa(i), item, elem)
+		out = reflect.Append(out, elem)
+	}
+	v.Set(out)
+}
+
+func (d *decoder) dictionary(path string, in any, v reflect.Value) {
+	m, ok := in.(map[string]any)
+	if !ok {
+		d.mismatch(path, "JSONObject", in)
+		return
+	}
+	out := reflect.MakeMapWithSize(v.Type(), len(m))
+	for _, k := range sortedKeys(m) {
+		if m[k] == nil {
+			continue
+		}
+		elem := reflect.New(v.Type().Elem()).Elem()
+		d.value(path+"/"+k, m[k], elem)
+		out.SetMapIndex(reflect.ValueOf(k).Convert(v.Type().Key()), elem)
+	}
+	v.Set(out)
+}
+
+// scalar decodes strings, numbers and booleans into one another, as CloudFormation does.
+func (d *decoder) scalar(path string, in any, v reflect.Value) {
+	text, ok := scalarText(in)
+	if !ok {
+		d.mismatch(path, scalarName(v.Kind()), in)
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(strings.ToLower(text))
+		if err != nil || len(text) < 4 {
+			d.mismatch(path, "Boolean", in)
+			return
+		}
+		v.SetBool(b)
+	case reflect.Float32, reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			d.mismatch(path, "Number", in)
+			return
+		}
+		v.SetFloat(f)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n, err := parseInt(text)
+		if err != nil || v.OverflowInt(n) {
+			d.mismatch(path, "Integer", in)
+			return
+		}
+		v.SetInt(n)
+	default:
+		n, err := parseInt(text)
+		if err != nil || n < 0 || v.OverflowUint(uint64(n)) {
+			d.mismatch(path, "Integer", in)
+			return
+		}
+		v.SetUint(uint64(n))
+	}
+}
+
+// parseInt takes "80" and "80.0" and "8e1": what a JSON number may look like.
+func parseInt(text string) (int64, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return 0, fmt.Errorf("%q is not an integer", text)
+	}
+	return int64(f), nil
+}
+
+// scalarText is the text form of a JSON scalar, which String properties and Join see.
+func scalarText(in any) (string, bool) {
+	switch x := in.(type) {
+	case string:
+		return x, true
+	case bool:
+		return strconv.FormatBool(x), true
+	case json.Number:
+		return x.String(), true
+	case int:
+		return strconv.Itoa(x), true
+	case int64:
+		return strconv.FormatInt(x, 10), true
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64), true
+	default:
+		return "", false
+	}
+}
+
+func scalarName(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "String"
+	case reflect.Bool:
+		return "Boolean"
+	case reflect.Float32, reflect.Float64:
+		return "Number"
+	default:
+		return "Integer"
+	}
+}
+
+func kindName(in any) string {
+	switch in.(type) {
+	case nil:
+		return "Null"
+	case string:
+		return "String"
+	case bool:
+		return "Boolean"
+	case []any:
+		return "JSONArray"
+	case map[string]any:
+		return "JSONObject"
+	case float64:
+		return "Number"
+	default:
+		return "Integer"
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
