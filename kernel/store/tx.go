@@ -76,6 +76,9 @@ func (u *update) run(tx *Tx) {
 }
 
 func (tx *Tx) put(sc *schema, key string, row any) {
+	if key == "" {
+		panic("store: a row of table " + sc.name + " has an empty key")
+	}
 	t := table(tx.tables, sc)
 	if old, ok := t.rows.Get([]byte(key)); ok && reflect.DeepEqual(old, row) {
 		return
