@@ -22,7 +22,7 @@ var Tasks = store.NewTable("agent/task", func(t Task) string { return t.ARN })
 var Statuses = store.NewTable("agent/status", func(s Status) string { return s.ARN })
 
 // Tables are the agent's tables.
-func Tables() []store.Schema { return []store.Schema{Tasks, Statuses} }
+func Tables() []store.Schema { return []store.Schema{Tasks, Statuses, wakes} }
 
 // Task is one task to be run: everything the agent needs, resolved, so that
 // it never looks a task definition up.
@@ -48,6 +48,7 @@ type Task struct {
 	IP            string
 	MAC           string
 	PrivateDNS    string
+	DNS           string // address of the resolver, VPC+2; empty: 169.254.169.253
 	TaskRoleARN   string
 	ExecutionRole string
 	CPU           int // CPU units of the task, 1024 = one vCPU; 0 = no limit
