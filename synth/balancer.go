@@ -1,0 +1,148 @@
+package synth
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/slipway-dev/slipway/manifest"
+)
+
+// balancer renders the load balancer, its listeners, and the two security groups on the way from a client to a task.
+func (r *renderer) balancer() {
+	l := r.m.LoadBalancer
+	r.groups()
+	subnets, scheme := r.public, "internet-facing"
+	if l.Internal {
+		subnets, scheme = r.private, "internal"
+	}
+	var routes []string
+	for _, id := range subnets {
+		routes = append(routes, id+"RouteTableAssociation")
+		if !l.Internal { // an internet-facing balancer needs subnets whose route to the internet exists
+			routes = append(routes, id+"DefaultRoute")
+		}
+	}
+	r.add("LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", Object{
+		{"Name", r.names.LoadBalancer()},
+		{"Type", "application"},
+		{"Scheme", scheme},
+		{"Subnets", refs(subnets)},
+		{"SecurityGroups", []any{getAtt("AlbSecurityGroup", "GroupId")}},
+		{"LoadBalancerAttributes", []Object{
+			{{"Key", "idle_timeout.timeout_seconds"}, {"Value", fmt.Sprint(l.IdleTimeout.Seconds())}},
+			{{"Key", "routing.http.drop_invalid_header_fields.enabled"}, {"Value", "true"}},
+		}},
+		r.tagged("alb"),
+	}, routes...)
+	if l.HTTPS.Certificate == "" {
+		r.listener("HttpListener", l.Port, "HTTP", notFound())
+		return
+	}
+	r.listener("HttpListener", l.Port, "HTTP", Object{{"Type", "redirect"}, {"RedirectConfig", Object{
+		{"Protocol", "HTTPS"}, {"Port", fmt.Sprint(l.HTTPS.Port)}, {"StatusCode", "HTTP_301"},
+	}}})
+	r.listener(
+		"HttpsListener", l.HTTPS.Port, "HTTPS", notFound(),
+		Field{"SslPolicy", l.HTTPS.Policy}, Field{"Certificates", []Object{{{"CertificateArn", l.HTTPS.Certificate}}}},
+	)
+}
+
+func (r *renderer) listener(id string, port int, protocol string, action Object, more ...Field) {
+	properties := Object{
+		{"LoadBalancerArn", ref("LoadBalancer")}, {"Port", port}, {"Protocol", protocol}, {"DefaultActions", []Object{action}},
+	}
+	r.add(id, "AWS::ElasticLoadBalancingV2::Listener", append(properties, more...))
+}
+
+// notFound answers what no service's rule takes.
+func notFound() Object {
+	return Object{{"Type", "fixed-response"}, {"FixedResponseConfig", Object{
+		{"StatusCode", "404"}, {"ContentType", "text/plain"}, {"MessageBody", "Not Found"},
+	}}}
+}
+
+// rulesListener is the listener that the services' rules belong to.
+func (r *renderer) rulesListener() string {
+	if r.m.LoadBalancer.HTTPS.Certificate != "" {
+		return "HttpsListener"
+	}
+	return "HttpListener"
+}
+
+// groups renders the security groups: clients reach the balancer, the balancer reaches the services' ports, tasks reach each other. Rules
+// between the two groups are resources of their own, or the groups would depend on each other in a circle.
+func (r *renderer) groups() {
+	l := r.m.LoadBalancer
+	ports := []int{l.Port}
+	if l.HTTPS.Certificate != "" {
+		ports = append(ports, l.HTTPS.Port)
+	}
+	var in []Object
+	for _, cidr := range l.Allow {
+		for _, port := range ports {
+			in = append(in, Object{
+				{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port}, {"CidrIp", cidr}, {"Description", "Clients"},
+			})
+		}
+	}
+	r.add("TaskSecurityGroup", "AWS::EC2::SecurityGroup", Object{
+		{"GroupDescription", "Tasks: from the load balancer and from each other"}, {"VpcId", ref("Vpc")}, r.tagged("tasks"),
+	})
+	r.add("TaskToTask", "AWS::EC2::SecurityGroupIngress", Object{
+		{"GroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"IpProtocol", "-1"},
+		{"SourceSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"Description", "Tasks of this platform"},
+	})
+	var out []Object
+	for _, port := range r.servicePorts() {
+		out = append(out, Object{
+			{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port},
+			{"DestinationSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"Description", "Services"},
+		})
+		r.add(fmt.Sprintf("AlbToTask%d", port), "AWS::EC2::SecurityGroupIngress", Object{
+			{"GroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port},
+			{"SourceSecurityGroupId", getAtt("AlbSecurityGroup", "GroupId")}, {"Description", "Load balancer"},
+		})
+	}
+	r.add("AlbSecurityGroup", "AWS::EC2::SecurityGroup", Object{
+		{"GroupDescription", "Load balancer: from clients to the ports of the services"}, {"VpcId", ref("Vpc")},
+		{"SecurityGroupIngress", in}, {"SecurityGroupEgress", listOrNil(out)}, r.tagged("alb"),
+	})
+}
+
+// servicePorts lists the ports that the load balancer reaches, each once.
+func (r *renderer) servicePorts() []int {
+	var ports []int
+	for i := range r.m.Services {
+		if s := &r.m.Services[i]; s.Public() && !slices.Contains(ports, s.Port) {
+			ports = append(ports, s.Port)
+		}
+	}
+	return ports
+}
+
+// target renders a service's target group and the rule that sends its paths there. Returns the rule's id.
+func (r *renderer) target(s *manifest.Service) string {
+	id := manifest.Camel(s.Name)
+	r.add(id+"TargetGroup", "AWS::ElasticLoadBalancingV2::TargetGroup", Object{
+		{"VpcId", ref("Vpc")},
+		{"TargetType", "ip"},
+		{"Protocol", "HTTP"},
+		{"Port", s.Port},
+		{"HealthCheckProtocol", "HTTP"},
+		{"HealthCheckPath", s.Health.Path},
+		{"HealthCheckIntervalSeconds", s.Health.Interval.Seconds()},
+		{"HealthCheckTimeoutSeconds", s.Health.Timeout.Seconds()},
+		{"HealthyThresholdCount", s.Health.Healthy},
+		{"UnhealthyThresholdCount", s.Health.Unhealthy},
+		{"Matcher", Object{{"HttpCode", s.Health.Codes}}},
+		{"TargetGroupAttributes", []Object{{{"Key", "deregistration_delay.timeout_seconds"}, {"Value", fmt.Sprint(s.Drain.Seconds())}}}},
+		r.tagged(s.Name),
+	})
+	r.add(id+"Rule", "AWS::ElasticLoadBalancingV2::ListenerRule", Object{
+		{"ListenerArn", ref(r.rulesListener())},
+		{"Priority", s.Priority},
+		{"Conditions", []Object{{{"Field", "path-pattern"}, {"PathPatternConfig", Object{{"Values", s.Paths}}}}}},
+		{"Actions", []Object{{{"Type", "forward"}, {"TargetGroupArn", ref(id + "TargetGroup")}}}},
+	})
+	return id + "Rule"
+}

@@ -1,0 +1,46 @@
+package synth
+
+import (
+	"strings"
+
+	"github.com/slipway-dev/slipway/manifest"
+)
+
+// endpoints renders the ways to AWS's own services that do not leave the VPC: gateway endpoints in every route table, interface endpoints
+// in every private subnet.
+func (r *renderer) endpoints() {
+	var tables []any
+	for _, id := range append(append([]string{}, r.public...), r.private...) {
+		tables = append(tables, ref(id+"RouteTable"))
+	}
+	guarded := false
+	for _, service := range r.m.Network.Endpoints {
+		id := manifest.Camel(service) + "Endpoint"
+		properties := Object{{"VpcId", ref("Vpc")}, {"ServiceName", sub("com.amazonaws.${AWS::Region}." + service)}}
+		if service == "s3" || service == "dynamodb" {
+			properties = append(properties, Field{"VpcEndpointType", "Gateway"}, Field{"RouteTableIds", tables})
+		} else {
+			if !guarded {
+				r.endpointGroup()
+				guarded = true
+			}
+			properties = append(
+				properties, Field{"VpcEndpointType", "Interface"}, Field{"PrivateDnsEnabled", true},
+				Field{"SubnetIds", refs(r.private)}, Field{"SecurityGroupIds", []any{getAtt("EndpointSecurityGroup", "GroupId")}},
+			)
+		}
+		r.add(id, "AWS::EC2::VPCEndpoint", append(properties, r.tagged(strings.ReplaceAll(service, ".", "-"))))
+		r.outward = append(r.outward, id)
+	}
+}
+
+func (r *renderer) endpointGroup() {
+	r.add("EndpointSecurityGroup", "AWS::EC2::SecurityGroup", Object{
+		{"GroupDescription", "VPC endpoints: HTTPS from the VPC"},
+		{"VpcId", ref("Vpc")},
+		{"SecurityGroupIngress", []Object{{
+			{"IpProtocol", "tcp"}, {"FromPort", 443}, {"ToPort", 443}, {"CidrIp", getAtt("Vpc", "CidrBlock")}, {"Description", "HTTPS from the VPC"},
+		}}},
+		r.tagged("endpoints"),
+	})
+}

@@ -1,0 +1,19 @@
+package synth
+
+// The intrinsic functions the templates use. Source: "Intrinsic function reference" of the CloudFormation user guide.
+
+func ref(id string) Object               { return Object{{"Ref", id}} }
+func getAtt(id, attribute string) Object { return Object{{"Fn::GetAtt", []string{id, attribute}}} }
+func sub(text string) Object             { return Object{{"Fn::Sub", text}} }
+func cat(parts ...any) Object            { return Object{{"Fn::Join", []any{"", parts}}} }
+
+// zone is the n-th availability zone of the region, counted from 0.
+func zone(n int) Object { return Object{{"Fn::Select", []any{n, Object{{"Fn::GetAZs", ""}}}}} }
+
+func refs(ids []string) []any {
+	out := make([]any, len(ids))
+	for i, id := range ids {
+		out[i] = ref(id)
+	}
+	return out
+}

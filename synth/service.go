@@ -1,0 +1,55 @@
+package synth
+
+import "github.com/slipway-dev/slipway/manifest"
+
+// service renders all that belongs to one service: its log, roles and task definition, its private name, its target group, and the ECS
+// service that keeps its tasks running.
+func (r *renderer) service(s *manifest.Service) {
+	id := manifest.Camel(s.Name)
+	r.task(s)
+	r.discovery(s)
+	// What a starting task needs but nothing refers to: the way to the registry and the logs, and the rule that ties the target group to
+	// the load balancer (ECS refuses a target group without one).
+	needs := append([]string{}, r.outward...)
+	properties := Object{
+		{"ServiceName", r.names.Service(s.Name)},
+		{"Cluster", ref("Cluster")},
+		{"TaskDefinition", ref(id + "TaskDefinition")},
+		{"DesiredCount", s.Desired},
+		{"CapacityProviderStrategy", r.strategy()},
+		{"PlatformVersion", "LATEST"},
+		{"NetworkConfiguration", Object{{"AwsvpcConfiguration", Object{
+			{"AssignPublicIp", "DISABLED"}, {"Subnets", refs(r.private)}, {"SecurityGroups", []any{getAtt("TaskSecurityGroup", "GroupId")}},
+		}}}},
+		{"DeploymentConfiguration", Object{
+			{"MinimumHealthyPercent", s.Rollout.Minimum}, {"MaximumPercent", s.Rollout.Maximum},
+			{"DeploymentCircuitBreaker", Object{{"Enable", s.Rollout.Rollback}, {"Rollback", s.Rollout.Rollback}}},
+		}},
+		{"EnableExecuteCommand", s.Exec},
+		{"EnableECSManagedTags", true},
+		{"PropagateTags", "SERVICE"},
+		{"ServiceRegistries", []Object{{{"RegistryArn", getAtt(id+"Discovery", "Arn")}}}},
+	}
+	if s.Public() {
+		needs = append(needs, r.target(s))
+		properties = append(
+			properties,
+			Field{"LoadBalancers", []Object{{
+				{"ContainerName", r.names.Container(s.Name)}, {"ContainerPort", s.Port}, {"TargetGroupArn", ref(id + "TargetGroup")},
+			}}},
+			Field{"HealthCheckGracePeriodSeconds", s.Grace.Seconds()},
+		)
+	}
+	r.add(id+"Service", "AWS::ECS::Service", append(properties, r.tagged(s.Name)), needs...)
+}
+
+// discovery renders the private name, which resolves to the addresses of the service's tasks.
+func (r *renderer) discovery(s *manifest.Service) {
+	r.add(manifest.Camel(s.Name)+"Discovery", "AWS::ServiceDiscovery::Service", Object{
+		{"Name", s.DNS},
+		{"NamespaceId", getAtt("Namespace", "Id")},
+		{"DnsConfig", Object{{"RoutingPolicy", "MULTIVALUE"}, {"DnsRecords", []Object{{{"Type", "A"}, {"TTL", 60}}}}}},
+		{"HealthCheckCustomConfig", Object{{"FailureThreshold", 1}}},
+		r.tagged(s.Name),
+	})
+}

@@ -1,0 +1,87 @@
+package synth
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/slipway-dev/slipway/manifest"
+)
+
+// task renders a service's log group and task definition.
+func (r *renderer) task(s *manifest.Service) {
+	id := manifest.Camel(s.Name)
+	r.disposable(id+"LogGroup", "AWS::Logs::LogGroup", Object{
+		{"LogGroupName", r.names.LogGroup(s.Name)}, {"RetentionInDays", s.LogRetention}, r.tagged(s.Name),
+	})
+	r.roles(s)
+	architecture := map[string]string{"amd64": "X86_64", "arm64": "ARM64"}[r.m.Architecture]
+	r.add(id+"TaskDefinition", "AWS::ECS::TaskDefinition", Object{
+		{"Family", r.names.Service(s.Name)},
+		{"RequiresCompatibilities", []string{"FARGATE"}},
+		{"NetworkMode", "awsvpc"},
+		{"RuntimePlatform", Object{{"CpuArchitecture", architecture}, {"OperatingSystemFamily", "LINUX"}}},
+		{"Cpu", fmt.Sprint(s.CPU)},
+		{"Memory", fmt.Sprint(s.Memory)},
+		{"ExecutionRoleArn", getAtt(id+"ExecutionRole", "Arn")},
+		{"TaskRoleArn", getAtt(id+"TaskRole", "Arn")},
+		{"ContainerDefinitions", []Object{r.container(s)}},
+		r.tagged(s.Name),
+	})
+}
+
+// container is the application's container.
+func (r *renderer) container(s *manifest.Service) Object {
+	id := manifest.Camel(s.Name)
+	out := Object{
+		{"Name", r.names.Container(s.Name)},
+		{"Image", r.image(s)},
+		{"Essential", true},
+		{"EntryPoint", listOrNil(s.EntryPoint)},
+		{"Command", listOrNil(s.Command)},
+		{"User", orNil(s.User)},
+	}
+	if s.Port != 0 {
+		out = append(out, Field{"PortMappings", []Object{{
+			{"Name", s.Name}, {"ContainerPort", s.Port}, {"Protocol", "tcp"}, {"AppProtocol", "http"},
+		}}})
+	}
+	out = append(out, Field{"Environment", r.environment(s)})
+	if len(s.Check.Command) > 0 {
+		out = append(out, Field{"HealthCheck", Object{
+			{"Command", append([]string{"CMD"}, s.Check.Command...)},
+			{"Interval", s.Check.Interval.Seconds()},
+			{"Timeout", s.Check.Timeout.Seconds()},
+			{"Retries", s.Check.Retries},
+			{"StartPeriod", s.Check.Start.Seconds()},
+		}})
+	}
+	return append(
+		out,
+		Field{"LogConfiguration", Object{{"LogDriver", "awslogs"}, {"Options", Object{
+			{"awslogs-group", ref(id + "LogGroup")}, {"awslogs-region", ref("AWS::Region")}, {"awslogs-stream-prefix", s.Name},
+		}}}},
+		Field{"ReadonlyRootFilesystem", s.ReadOnlyRoot},
+		Field{"LinuxParameters", Object{{"InitProcessEnabled", true}}}, // reaps what ECS Exec starts
+		Field{"StopTimeout", s.StopTimeout.Seconds()},
+	)
+}
+
+// environment is what every service knows of itself, where the services are that it calls, and its own variables, which win.
+func (r *renderer) environment(s *manifest.Service) []Object {
+	vars := map[string]string{"SERVICE_NAME": s.Name, "ENVIRONMENT": r.m.Environment}
+	if s.Port != 0 {
+		vars["PORT"] = fmt.Sprint(s.Port)
+	}
+	for _, name := range s.Calls {
+		if called, ok := r.m.Service(name); ok {
+			vars[addressVariable(name)] = fmt.Sprintf("http://%s:%d", r.names.Host(called), called.Port)
+		}
+	}
+	maps.Copy(vars, s.Env)
+	var out []Object
+	for _, key := range slices.Sorted(maps.Keys(vars)) {
+		out = append(out, Object{{"Name", key}, {"Value", vars[key]}})
+	}
+	return out
+}
