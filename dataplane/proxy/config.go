@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"time"
+)
+
+// Config is everything a Server serves: plain data, built by a pure function
+// of what its owner knows. Apply compares it with what runs and changes only
+// the difference, so that no connection is dropped that need not be.
+type Config struct {
+	Listeners []Listener
+	Groups    []Group
+}
+
+// Listener is one virtual listener. Several may share one Addr: a request is
+// then given to the one whose Names hold its Host (TLS: its server name). A
+// listener alone at its address takes any name.
+type Listener struct {
+	ID    string   // unique
+	Owner string   // what its metrics and access log lines are counted for, such as a load balancer
+	Addr  string   // socket, as given to Options.Listen
+	Names []string // host names without port, lower case
+	Port  int      // what clients see: X-Forwarded-Port, #{port}
+	TLS   *TLS     // nil: plain HTTP
+	Rules []Rule   // in order of evaluation; the last one normally has no condition
+
+	Settings Settings
+}
+
+// TLS is how a listener ends TLS.
+type TLS struct {
+	Certificates []tls.Certificate // the first is the default; the others are chosen by server name
+	MinVersion   uint16            // default TLS 1.2
+	CipherSuites []uint16          // of TLS 1.2; nil: Go's choice
+}
+
+// Settings are the manners of a listener. The zero value forwards plainly:
+// no Server header of its own, no trace header, 60 s idle timeout.
+type Settings struct {
+	IdleTimeout         time.Duration // no byte either way; default 60 s
+	KeepAlive           time.Duration // age after which a client connection is closed; default 3600 s
+	Server              string        // Server header of answers made here, such as awselb/2.0
+	Trace               bool          // X-Amzn-Trace-Id
+	HTTP2               bool          // offered by ALPN on TLS listeners
+	DropInvalidFields   bool          // drop header names outside [-A-Za-z0-9]
+	Forwarded           Forwarded     // what becomes of X-Forwarded-For
+	ForwardedClientPort bool          // X-Forwarded-For carries the client's port too
+	TLSFields           bool          // X-Amzn-Tls-Version and -Cipher-Suite to targets
+	AccessLog           bool          // write a line to Options.AccessLog per request
+	ResponseFields      [][2]string   // header fields set on every response, replacing the target's
+}
+
+// Forwarded says what becomes of X-Forwarded-For.
+type Forwarded int
+
+// The modes of X-Forwarded-For: append the client's address (default), pass
+// it as it came, or remove it.
+const (
+	Append Forwarded = iota
+	Preserve
+	Remove
+)
+
+// Rule sends the requests that match all its conditions to its action.
+type Rule struct {
+	ID         string
+	Priority   string // for the access log: a number or "default"
+	Conditions []Condition
+	Action     Action
+}
+
+// Field is what a Condition looks at.
+type Field string
+
+// The fields of conditions, in ELB's words.
+const (
+	PathPattern Field = "path-pattern"
+	HostHeader  Field = "host-header"
+	HTTPHeader  Field = "http-header"
+	Method      Field = "http-request-method"
+	QueryString Field = "query-string"
+	SourceIP    Field = "source-ip"
+)
+
+// Condition holds when any of its values matches. Values may hold the
+// wildcards * (any characters) and ? (one character), except for methods
+// (exact) and source-ip (CIDR blocks). Path is compared by case; host, header
+// and query are not.
+type Condition struct {
+	Field  Field
+	Name   string // of the header, for HTTPHeader
+	Values []string
+	Query  []KeyValue // for QueryString; an empty key matches any key
+	Regex  []string   // regular expressions (RE2) besides Values, for path, host and header
+}
+
+// KeyValue is a query-string pattern.
+type KeyValue struct{ Key, Value string }
+
+// Action is what is done with a request: exactly one member is set.
+type Action struct {
+	Forward  *Forward
+	Redirect *Redirect
+	Fixed    *Fixed
+}
+
+// Forward sends the request to one of the groups, by weight.
+type Forward struct {
+	Groups []Weighted
+	Sticky time.Duration // group stickiness; 0 = off
+}
+
+// Weighted is a group with its share; weight 0 gets nothing.
+type Weighted struct {
+	Group  string
+	Weight int
+}
+
+// Redirect answers 301 or 302. Empty parts and the placeholders #{protocol},
+// #{host}, #{port}, #{path} and #{query} stand for the request's own.
+type Redirect struct {
+	Protocol, Host, Port, Path, Query string
+	Status                            int
+}
+
+// Fixed answers by itself.
+type Fixed struct {
+	Status      int
+	ContentType string
+	Body        string
+}
+
+// Version is the protocol spoken to targets.
+type Version string
+
+// The protocol versions of a group.
+const (
+	HTTP1 Version = "HTTP1"
+	HTTP2 Version = "HTTP2"
+	GRPC  Version = "GRPC"
+)
+
+// Balance is how a target is chosen.
+type Balance string
+
+// The ways to choose. TwoChoice takes the less busy of two drawn at random;
+// LeastOutstanding the least busy of all.
+const (
+	RoundRobin       Balance = "round_robin"
+	LeastOutstanding Balance = "least_outstanding_requests"
+	Random           Balance = "weighted_random"
+	TwoChoice        Balance = "two_choice"
+)
+
+// Group is a set of targets that serve the same thing.
+type Group struct {
+	ID        string
+	Network   string // passed to Options.Dial: where from to dial
+	Version   Version
+	TLS       *tls.Config // to targets; nil: plain
+	Balance   Balance     // default RoundRobin
+	SlowStart time.Duration
+	Sticky    *Sticky
+	Targets   []Target
+
+	ConnectTimeout time.Duration // default 10 s
+}
+
+// Sticky keeps a client on its target by cookie.
+type Sticky struct {
+	Cookie   string // the application's own cookie; empty: one made by the proxy
+	Duration time.Duration
+}
+
+// Target is one member of a group.
+type Target struct {
+	Addr  string // ip:port, unique in the group
+	State State
+	Since time.Time // when it became healthy: begin of its slow start
+	// Weight is its relative share; 0 = 1.
+	Weight int
+}
+
+// State is what a target may get.
+type State int
+
+// A Healthy target gets requests. An Unhealthy one gets them only when no
+// target of the group is healthy (fail open). A Draining one finishes what
+// it has.
+const (
+	Healthy State = iota
+	Unhealthy
+	Draining
+)

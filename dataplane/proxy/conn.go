@@ -1,0 +1,316 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a client connection on the fast path. All its buffers are used
+// again for every request.
+type conn struct {
+	srv    *Server
+	sock   *socket
+	nc     net.Conn
+	src    source
+	snk    sink
+	opened int64
+	idle   atomic.Bool // waits for a request: may be closed
+	owner  *owner      // counted as active there; set by the first request
+	rnd    random
+	ip     []byte
+	tls    *tls.ConnectionState
+	act    activity
+	h2     atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
+
+	req  request
+	resp response
+	out  []byte // head for the target, with the body when that is at hand
+	rec  record
+}
+
+const handshakeTimeout = 10 * time.Second
+
+func newConn(so *socket, nc net.Conn) *conn {
+	c := &conn{srv: so.srv, sock: so, nc: nc, opened: nanos()}
+	c.attach(nc)
+	c.rnd.s = (so.srv.seed.Add(1)*0x9E3779B97F4A7C15 ^ uint64(time.Now().UnixNano())) | 1
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		c.req.client = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	c.ip = c.req.client.Addr().AppendTo(nil)
+	c.req.scheme = "http"
+	return c
+}
+
+func (c *conn) attach(nc net.Conn) {
+	c.src.nc, c.snk.nc = nc, nc
+}
+
+// serve runs the connection to its end.
+func (c *conn) serve() {
+	defer c.end()
+	b := c.sock.binding.Load()
+	if b.tls != nil {
+		tc, ok := c.handshake(b)
+		if !ok {
+			return
+		}
+		if c.tls.NegotiatedProtocol == "h2" {
+			c.srv.h2.serve(c, tc)
+			return
+		}
+	}
+	for {
+		head, f := c.readHead()
+		if f == errSilent || !c.handle(head, f) {
+			return
+		}
+		if c.src.r == c.src.w {
+			c.src.r, c.src.w = 0, 0
+		}
+	}
+}
+
+func (c *conn) end() {
+	_ = c.nc.Close()
+	c.sock.forget(c)
+	if c.owner != nil {
+		c.owner.active.Add(-1)
+	}
+	c.src.r, c.src.w = 0, 0
+	c.src.release()
+}
+
+func (c *conn) handshake(b *binding) (*tls.Conn, bool) {
+	tc := tls.Server(c.nc, b.tls)
+	ctx, cancel := context.WithTimeout(c.srv.ctx, handshakeTimeout)
+	defer cancel()
+	if err := tc.HandshakeContext(ctx); err != nil {
+		b.all[0].owner.tlsErrors.Add(1)
+		return nil, false
+	}
+	st := tc.ConnectionState()
+	c.tls, c.req.scheme = &st, "https"
+	c.attach(tc)
+	return tc, true
+}
+
+// errSilent ends a connection without an answer; errSlow after one.
+var (
+	errSilent = &fault{0, "closed"}
+	errSlow   = &fault{408, "request header not complete in time"}
+)
+
+// readHead waits for a request and returns its head. Once its first byte is
+// there, the whole head must come within the idle timeout, whatever trickles
+// in (slowloris).
+func (c *conn) readHead() ([]byte, *fault) {
+	s := &c.src
+	s.timeout = c.sock.binding.Load().idle
+	from, empty := 0, 0
+	for {
+		if s.r == s.w {
+			if f := c.await(); f != nil {
+				return nil, f
+			}
+			from = 0
+		}
+		// Some clients send an empty line after a body (RFC 9112, 2.2).
+		for s.w-s.r >= 2 && s.buf[s.r] == '\r' && s.buf[s.r+1] == '\n' && empty < 4 {
+			s.r += 2
+			empty++
+		}
+		if s.r != s.w {
+			break
+		}
+	}
+	partial := false
+	for {
+		in := s.buffered()
+		end, next := headEnd(in, from)
+		switch from = next; {
+		case end > maxRequestHead || end < 0 && len(in) >= maxRequestHead:
+			return in, errHeadTooLong
+		case end >= 0:
+			return in[:end], nil
+		case len(in) > maxLine+2 && next >= len(in) && !hasLine(in[:maxLine+2]):
+			return in, errLineTooLong
+		}
+		if !partial {
+			partial = true
+			s.deadline(nanos() + int64(s.timeout))
+		}
+		if err := s.read(maxRequestHead + bufSize); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return s.buffered(), errSlow
+			}
+			return nil, errSilent
+		}
+	}
+}
+
+func hasLine(b []byte) bool {
+	for _, c := range b {
+		if c == '\n' {
+			return true
+		}
+	}
+	return false
+}
+
+// await waits for the first byte of a request.
+func (c *conn) await() *fault {
+	c.idle.Store(true)
+	defer c.idle.Store(false)
+	if c.sock.closing.Load() {
+		return errSilent
+	}
+	if err := c.src.fill(bufSize); err != nil {
+		return errSilent
+	}
+	return nil
+}
+
+// handle serves one request and reports whether another may follow.
+func (c *conn) handle(head []byte, f *fault) bool {
+	wall := time.Now()
+	start := int64(wall.Sub(epoch))
+	r := &c.req
+	r.reset()
+	if f == nil {
+		f = parseRequest(head, r)
+	} else if r.version = "HTTP/1.1"; f != errSlow {
+		_ = parseRequest(head, r) // what can be told, for the log
+	}
+	c.src.r += len(head)
+	b := c.sock.binding.Load()
+	v := b.pick(r.hostname())
+	if f != nil && v == nil {
+		v = b.all[0]
+	}
+	c.begin(wall, start, v)
+	c.rec.in = int64(len(head))
+	switch {
+	case f != nil:
+		c.rec.why = f.reason
+		return c.refuse(f.status)
+	case v == nil:
+		return c.refuse(404)
+	case r.forwarded >= 0 && commas(r.fields[r.forwarded].value) >= 30:
+		return c.refuse(463)
+	}
+	keep := c.keeps(v)
+	rt := v.route(r)
+	c.rec.route = rt
+	switch {
+	case rt == nil:
+		return c.reply(errorAnswer(404), keep)
+	case rt.rule.Action.Redirect != nil:
+		a := rt.rule.Action.Redirect.answer(r, v)
+		c.rec.location = a.location
+		return c.reply(a, keep)
+	case rt.rule.Action.Fixed != nil:
+		return c.reply(rt.rule.Action.Fixed.answer(), keep)
+	}
+	return c.forward(v, rt, keep)
+}
+
+// begin starts the record of a request.
+func (c *conn) begin(wall time.Time, start int64, v *virtual) {
+	c.rec = record{text: c.rec.text[:0], start: start, wall: wall, virtual: v, client: c.req.client, tls: c.tls, scheme: c.req.scheme}
+	if c.req.upgrade {
+		c.rec.scheme = map[string]string{"http": "ws", "https": "wss"}[c.req.scheme]
+	}
+	if v == nil {
+		return
+	}
+	if c.owner == nil {
+		c.count(v)
+	}
+	c.src.timeout, c.snk.timeout = v.idle, v.idle
+	c.snk.sent = 0
+}
+
+// keeps reports whether the connection may serve another request after this.
+func (c *conn) keeps(v *virtual) bool {
+	return !c.req.close && (c.req.minor == 1 || c.req.keepAlive) && !c.sock.closing.Load() && c.rec.start-c.opened < v.age
+}
+
+func commas(b []byte) (n int) {
+	for _, c := range b {
+		if c == ',' {
+			n++
+		}
+	}
+	return n
+}
+
+// refuse answers an error and ends the connection.
+func (c *conn) refuse(status int) bool {
+	c.req.length = 0
+	c.reply(errorAnswer(status), false)
+	c.linger()
+	return false
+}
+
+// reply sends an answer made here. A body that the client is still sending
+// is read when it is short, else the connection ends.
+func (c *conn) reply(a answer, keep bool) bool {
+	if keep && c.req.length != 0 {
+		keep = c.skipBody()
+	}
+	c.rec.own, c.rec.status = true, a.status
+	set, fields := &Settings{}, []byte(nil)
+	v := c.rec.virtual
+	if v != nil {
+		set, fields = &v.cfg.Settings, v.set
+	} else {
+		c.snk.timeout = 10 * time.Second
+	}
+	c.logHead(nil)
+	c.snk.out = appendAnswer(c.snk.out[:0], a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall)
+	err := c.snk.flush()
+	c.rec.out = c.snk.sent
+	c.srv.finish(&c.rec)
+	if !keep && c.req.length != 0 {
+		c.linger()
+	}
+	return err == nil && keep
+}
+
+// logHead saves what the log needs while the head is still in its buffer.
+func (c *conn) logHead(trace []byte) {
+	if v := c.rec.virtual; v != nil && v.cfg.Settings.AccessLog && len(c.rec.text) == 0 {
+		c.rec.keep(&c.req, trace)
+	}
+}
+
+// skipBody drops a request body that is wholly in the buffer.
+func (c *conn) skipBody() bool {
+	if n := c.req.length; n > 0 && n <= int64(c.src.w-c.src.r) {
+		c.src.r += int(n)
+		c.req.length = 0
+		return true
+	}
+	return false
+}
+
+// linger lets the client read an answer before the connection ends: closing
+// with unread input would reset it.
+func (c *conn) linger() {
+	cw, ok := c.snk.nc.(interface{ CloseWrite() error })
+	if !ok || cw.CloseWrite() != nil {
+		return
+	}
+	c.src.deadline(nanos() + int64(500*time.Millisecond))
+	_, _ = io.CopyN(io.Discard, c.src.nc, 256<<10)
+}

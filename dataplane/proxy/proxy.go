@@ -1,0 +1,337 @@
+// Package proxy is the platform's one proxy: the load balancer of elbv2 and,
+// with other settings, the sidecar of the mesh. It knows listeners, rules,
+// groups and targets, and nothing of the services that configure it.
+//
+// A Server is given whole configurations by Apply and changes over without
+// dropping a connection. HTTP/1.1 takes a small strict path of its own
+// (RFC 9112): one goroutine per client connection reads a head, chooses a
+// target, and carries bodies between two buffered connections, with no
+// allocation per request. Framing that two readers could understand
+// differently is refused. HTTP/2 from clients, and HTTP/2 and gRPC to
+// targets, go through net/http.
+//
+// Invariants: a request is sent to another target only when the first cannot
+// have acted on it (its connection failed before anything was written) or
+// when its method is idempotent and no byte of a response has arrived; a
+// connection is reused only after both messages on it ended cleanly; memory
+// per connection and per metric is bounded.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a Server is made of. Listen and Dial are required.
+type Options struct {
+	// Listen opens the socket of a Listener.Addr.
+	Listen func(ctx context.Context, addr string) (net.Listener, error)
+	// Dial connects to a target (ip:port) from a Group.Network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// AccessLog gets one line, newline included, per request of owners whose
+	// listeners ask for it. It must not block for long and may keep line.
+	AccessLog func(owner string, line []byte)
+	// Drained is told when a Draining target has nothing in flight: once when
+	// that is so as it starts draining, or when its last request ends.
+	Drained func(group, addr string)
+	// CookieKey seals stickiness cookies; a key kept over restarts keeps
+	// clients on their targets. Default: random.
+	CookieKey []byte
+	// MaxConns bounds client connections; above it new ones are closed at
+	// once and counted as rejected. Default 20000.
+	MaxConns int
+	Log      *slog.Logger
+}
+
+// Server is a running proxy. Use New.
+type Server struct {
+	opts   Options
+	sealer *sealer
+	h2     *h2
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	conns  atomic.Int64
+	seed   atomic.Uint64
+
+	mu      sync.Mutex // held by Apply; guards what follows
+	sockets map[string]*socket
+	groups  map[string]*group
+	owners  map[string]*owner
+}
+
+// owner holds the metrics of all listeners with the same Owner.
+type owner struct {
+	meter     meter
+	accepted  atomic.Int64
+	active    atomic.Int64
+	rejected  atomic.Int64
+	tlsErrors atomic.Int64
+}
+
+// New makes a Server that serves nothing until Apply.
+func New(opts Options) (*Server, error) {
+	if opts.Listen == nil || opts.Dial == nil {
+		return nil, errors.New("proxy: Options.Listen and Options.Dial are required")
+	}
+	if opts.MaxConns == 0 {
+		opts.MaxConns = 20000
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	seal, err := newSealer(opts.CookieKey)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: cookie key: %w", err)
+	}
+	s := &Server{
+		opts: opts, sealer: seal,
+		sockets: map[string]*socket{}, groups: map[string]*group{}, owners: map[string]*owner{},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.h2 = newH2(s)
+	s.wg.Go(s.reap)
+	return s, nil
+}
+
+// Apply makes cfg what is served. Listeners whose socket cannot be opened,
+// or whose rules are faulty, are left out and named in the error; all others
+// serve. Targets that are gone lose their connections, those in use too;
+// clients of a socket that is gone finish their current request.
+func (s *Server) Apply(ctx context.Context, cfg Config) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return net.ErrClosed
+	}
+	gone := s.applyGroups(cfg.Groups)
+	bindings, errs := s.bind(cfg.Listeners)
+	for addr, b := range bindings {
+		if so := s.sockets[addr]; so != nil {
+			so.binding.Store(b)
+			continue
+		}
+		ln, err := s.opts.Listen(ctx, addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listen on %s: %w", addr, err))
+			continue
+		}
+		so := newSocket(s, addr, ln)
+		so.binding.Store(b)
+		s.sockets[addr] = so
+		s.wg.Go(so.accept)
+	}
+	for addr, so := range s.sockets {
+		if bindings[addr] == nil {
+			delete(s.sockets, addr)
+			s.wg.Go(func() { so.drain(s.ctx) })
+		}
+	}
+	for _, t := range gone {
+		t.close()
+	}
+	return errors.Join(errs...)
+}
+
+// applyGroups swaps the rosters and returns the targets no group has any more.
+func (s *Server) applyGroups(groups []Group) (gone []*target) {
+	seen := map[string]bool{}
+	for _, cfg := range groups {
+		seen[cfg.ID] = true
+		g := s.groups[cfg.ID]
+		if g == nil {
+			g = &group{id: cfg.ID}
+			s.groups[cfg.ID] = g
+		}
+		old := g.roster.Load()
+		next := newRoster(cfg, old, func(addr string) *target {
+			return &target{addr: addr, srv: s, group: g, conns: map[*upstream]struct{}{}}
+		})
+		g.roster.Store(next)
+		for _, m := range next.all {
+			was := m.draining.Swap(m.state == Draining)
+			if m.state == Draining && !was && m.inflight.Load() == 0 {
+				s.drained(m.target)
+			}
+		}
+		if old != nil {
+			for _, m := range old.all {
+				if next.byAddr[m.addr] == nil {
+					gone = append(gone, m.target)
+				}
+			}
+			if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version {
+				s.h2.forget(g)
+			}
+		}
+	}
+	for id, g := range s.groups {
+		if !seen[id] {
+			for _, m := range g.roster.Load().all {
+				gone = append(gone, m.target)
+			}
+			s.h2.forget(g)
+			delete(s.groups, id)
+		}
+	}
+	return gone
+}
+
+// bind compiles the listeners, by socket.
+func (s *Server) bind(listeners []Listener) (map[string]*binding, []error) {
+	out, errs := map[string]*binding{}, []error(nil)
+	owners := map[string]*owner{}
+	for _, l := range listeners {
+		b := out[l.Addr]
+		if b == nil {
+			b = &binding{byName: map[string]*virtual{}}
+			out[l.Addr] = b
+		}
+		v, err := s.compile(l)
+		if err == nil && len(b.all) > 0 && (b.all[0].cfg.TLS == nil) != (l.TLS == nil) {
+			err = fmt.Errorf("socket %s serves both TLS and plain HTTP", l.Addr)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listener %s: %w", l.ID, err))
+			continue
+		}
+		owners[l.Owner] = v.owner
+		b.all = append(b.all, v)
+		b.idle = max(b.idle, v.idle)
+		for _, n := range l.Names {
+			if b.byName[n] == nil {
+				b.byName[n] = v
+			}
+		}
+	}
+	for addr, b := range out {
+		if len(b.all) == 0 {
+			delete(out, addr)
+			continue
+		}
+		b.tls = b.config()
+	}
+	for k := range s.owners {
+		if owners[k] == nil {
+			delete(s.owners, k)
+		}
+	}
+	return out, errs
+}
+
+// drained reports a target on a goroutine of its own.
+func (s *Server) drained(t *target) {
+	if s.opts.Drained != nil {
+		s.wg.Go(func() { s.opts.Drained(t.group.id, t.addr) })
+	}
+}
+
+// reap closes connections to targets that nobody has used for a while.
+func (s *Server) reap() {
+	tick := time.NewTicker(idleKeep / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, t := range s.targets() {
+			t.reap(nanos())
+		}
+	}
+}
+
+func (s *Server) targets() (all []*target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.groups {
+		for _, m := range g.roster.Load().all {
+			all = append(all, m.target)
+		}
+	}
+	return all
+}
+
+// Inflight is the number of requests and tunnels a target is serving; 0 for
+// an unknown one.
+func (s *Server) Inflight(groupID, addr string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.groups[groupID]; g != nil {
+		if m := g.roster.Load().byAddr[addr]; m != nil {
+			return int(m.inflight.Load())
+		}
+	}
+	return 0
+}
+
+// Owners reads the counters of every owner of a listener.
+func (s *Server) Owners() map[string]Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]Stats{}
+	for id, o := range s.owners {
+		st := o.meter.read()
+		st.NewConns, st.ActiveConns = o.accepted.Load(), o.active.Load()
+		st.RejectedConns, st.TLSErrors = o.rejected.Load(), o.tlsErrors.Load()
+		out[id] = st
+	}
+	return out
+}
+
+// Groups reads the counters of every group, by id.
+func (s *Server) Groups() map[string]Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]Stats{}
+	for id, g := range s.groups {
+		st := g.meter.read()
+		for _, m := range g.roster.Load().all {
+			m.mu.Lock()
+			idle := len(m.idle)
+			m.mu.Unlock()
+			st.Targets = append(st.Targets, TargetStats{m.addr, m.requests.Load(), m.inflight.Load(), idle})
+		}
+		slices.SortFunc(st.Targets, func(a, b TargetStats) int { return compare(a.Addr, b.Addr) })
+		out[id] = st
+	}
+	return out
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Close stops listening, lets requests in flight finish until ctx is done,
+// then closes everything and waits for every goroutine.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	var wg sync.WaitGroup
+	for addr, so := range s.sockets {
+		delete(s.sockets, addr)
+		wg.Go(func() { so.drain(ctx) })
+	}
+	s.mu.Unlock()
+	wg.Wait()
+	s.cancel()
+	for _, t := range s.targets() {
+		t.close()
+	}
+	s.h2.close()
+	s.wg.Wait()
+	return ctx.Err()
+}

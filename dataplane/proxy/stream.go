@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var epoch = time.Now()
+
+// nanos is a monotonic clock, cheaper than time.Now.
+func nanos() int64 { return int64(time.Since(epoch)) }
+
+const bufSize = 16 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
+
+func getBuf() []byte { return buffers.Get().(*[bufSize]byte)[:] }
+
+// putBuf gives a buffer back; one that has grown is left to the collector.
+func putBuf(b []byte) {
+	if cap(b) == bufSize {
+		buffers.Put((*[bufSize]byte)(b[:bufSize]))
+	}
+}
+
+// source is the buffered reading side of a connection. Its deadline is
+// coarse: set anew only when less than the timeout is left, at an eighth
+// more, so that a busy connection sets one every few seconds and not one per
+// read.
+type source struct {
+	nc      net.Conn
+	buf     []byte
+	r, w    int
+	until   int64 // current deadline, in nanos
+	timeout time.Duration
+	active  *activity // of the whole exchange, while bodies stream; else nil
+}
+
+var errFull = errors.New("proxy: message element exceeds the buffer")
+
+func (s *source) buffered() []byte { return s.buf[s.r:s.w] }
+
+func (s *source) guard(now int64) {
+	if s.until-now < int64(s.timeout) {
+		s.until = now + int64(s.timeout) + int64(s.timeout)/8
+		_ = s.nc.SetReadDeadline(epoch.Add(time.Duration(s.until)))
+	}
+}
+
+// deadline sets an exact deadline, which stays until guard finds it short.
+func (s *source) deadline(at int64) {
+	s.until = at
+	_ = s.nc.SetReadDeadline(epoch.Add(time.Duration(at)))
+}
+
+// room makes place for at least one more byte, moving what is buffered to
+// the front or growing the buffer up to limit.
+func (s *source) room(limit int) error {
+	switch {
+	case s.buf == nil:
+		s.buf = getBuf()
+	case s.r == s.w:
+		s.r, s.w = 0, 0
+	case s.w < len(s.buf):
+	case s.r > 0:
+		s.w = copy(s.buf, s.buf[s.r:s.w])
+		s.r = 0
+	case len(s.buf) >= limit:
+		return errFull
+	default:
+		b := make([]byte, min(2*len(s.buf), limit))
+		copy(b, s.buf[:s.w])
+		putBuf(s.buf)
+		s.buf = b
+	}
+	return nil
+}
+
+// activity is shared by both directions of an exchange: a direction that is
+// silent does not time out while the other one moves.
+type activity struct {
+	last atomic.Int64 // nanos of the last byte
+	cut  atomic.Bool  // give up; set before deadlines are pulled in
+}
+
+func (a *activity) start() {
+	a.last.Store(nanos())
+	a.cut.Store(false)
+}
+
+// fill reads once, under the idle timeout.
+func (s *source) fill(limit int) error {
+	s.guard(nanos())
+	for {
+		if s.active != nil && s.active.cut.Load() {
+			return errCut
+		}
+		err := s.read(limit)
+		if err == nil || !s.extend(err) {
+			return err
+		}
+	}
+}
+
+// read reads once, under whatever deadline is set.
+func (s *source) read(limit int) error {
+	if err := s.room(limit); err != nil {
+		return err
+	}
+	n, err := s.nc.Read(s.buf[s.w:])
+	s.w += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// extend moves the deadline when it passed while the other direction of the
+// exchange was busy.
+func (s *source) extend(err error) bool {
+	if s.active == nil || s.active.cut.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	now := nanos()
+	left := s.active.last.Load() + int64(s.timeout) - now
+	if left <= 0 {
+		return false
+	}
+	s.deadline(now + left)
+	return true
+}
+
+// release gives the buffer back while nothing is buffered.
+func (s *source) release() {
+	if s.r == s.w && s.buf != nil {
+		putBuf(s.buf)
+		s.buf, s.r, s.w = nil, 0, 0
+	}
+}
+
+// sink is the writing side: what is appended to out is sent by flush.
+type sink struct {
+	nc      net.Conn
+	out     []byte
+	until   int64
+	timeout time.Duration
+	sent    int64
+	active  *activity // told of every write; may be nil
+}
+
+func (k *sink) write(b []byte) error {
+	now := nanos()
+	if k.until-now < int64(k.timeout) {
+		k.until = now + int64(k.timeout) + int64(k.timeout)/8
+		_ = k.nc.SetWriteDeadline(epoch.Add(time.Duration(k.until)))
+	}
+	if k.active != nil && k.active.cut.Load() {
+		return errCut
+	}
+	n, err := k.nc.Write(b)
+	k.sent += int64(n)
+	if k.active != nil {
+		k.active.last.Store(nanos())
+	}
+	return err
+}
+
+func (k *sink) flush() error {
+	if len(k.out) == 0 {
+		return nil
+	}
+	err := k.write(k.out)
+	k.out = k.out[:0]
+	return err
+}
+
+// data sends b, together with what is pending when both are small.
+func (k *sink) data(b []byte) error {
+	if len(k.out)+len(b) <= 2*bufSize {
+		k.out = append(k.out, b...)
+		return nil
+	}
+	if err := k.flush(); err != nil {
+		return err
+	}
+	return k.write(b)
+}
