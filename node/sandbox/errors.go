@@ -42,6 +42,9 @@ func failureOf(err error) *failure {
 		}
 	}
 	f.Errno, _ = errors.AsType[syscall.Errno](err)
+	if before, ok := errors.AsType[*failure](err); ok { // it has travelled already
+		f.Errno = before.Errno
+	}
 	return f
 }
 

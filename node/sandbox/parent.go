@@ -146,8 +146,9 @@ func (p *parent) supervise(ctx context.Context, stop, again chan os.Signal, exit
 		case err := <-p.failed:
 			return err
 		case <-exited:
+			<-p.init.closed // what it said before is read now
 			select {
-			case err := <-p.failed: // it says why before it ends
+			case err := <-p.failed:
 				return err
 			default:
 				return fmt.Errorf("init ended unexpectedly (%s); %s", p.cmd.ProcessState, logHint(p.cfg.Dir))

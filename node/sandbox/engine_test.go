@@ -1,0 +1,201 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// fakeEngine serves the Host over HTTP on a listener of the host, so that a test
+// outside can use it. It calls Ready when it listens.
+func fakeEngine(args []string) error {
+	addr, mode := args[0], args[1]
+	if mode == "broken" {
+		return errors.New("the store is damaged")
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	h, err := Connect()
+	if err != nil {
+		return err
+	}
+	// A FIFO named hold keeps the engine from coming up until it is written.
+	if f, err := os.Open(filepath.Join(h.StateDir(), "hold")); err == nil {
+		f.Close()
+	}
+	if mode == "deaf" { // never ready
+		<-stop
+		return nil
+	}
+	ctx := context.Background()
+	l, err := h.Listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	f := &fake{h: h}
+	go f.watch()
+	go http.Serve(l, f.mux())
+	if err := h.Ready(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-stop:
+	case <-h.Gone():
+	}
+	return nil
+}
+
+type fake struct {
+	h     *Host
+	mu    sync.Mutex
+	exits []string
+}
+
+func (f *fake) watch() {
+	for id := range f.h.Exits() {
+		f.mu.Lock()
+		f.exits = append(f.exits, id)
+		f.mu.Unlock()
+	}
+}
+
+// about is what the fake engine tells of itself.
+type about struct {
+	Pid, Args      any
+	Rootless       bool
+	Dir, Cgroup    string
+	Limits         string
+	Namespaces     map[string]string
+	MainThreadsNet string
+	Exits          []string
+	Listeners      []string
+}
+
+func (f *fake) mux() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, fn func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			out, err := fn(r)
+			if err != nil {
+				w.Header().Set("X-Refused", fmt.Sprint(errors.Is(err, ErrRefused)))
+				w.Header().Set("X-Exists", fmt.Sprint(errors.Is(err, ErrExists)))
+				w.Header().Set("X-Busy", fmt.Sprint(errors.Is(err, ErrBusy)))
+				w.Header().Set("X-In-Use", fmt.Sprint(errors.Is(err, syscall.EADDRINUSE)))
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			json.NewEncoder(w).Encode(out)
+		})
+	}
+	h := f.h
+	handle("GET /about", func(r *http.Request) (any, error) {
+		a := about{Pid: os.Getpid(), Args: os.Args, Rootless: h.Rootless(), Dir: h.Dir(), Cgroup: h.CgroupParent(), Namespaces: map[string]string{}}
+		_, a.Limits = h.Limits()
+		for _, ns := range []string{"mnt", "pid", "net", "ipc", "uts", "user"} {
+			a.Namespaces[ns], _ = os.Readlink("/proc/self/ns/" + ns)
+		}
+		f.mu.Lock()
+		a.Exits = f.exits
+		f.mu.Unlock()
+		var err error
+		a.Listeners, err = h.Listeners(r.Context())
+		return a, err
+	})
+	handle("POST /run", func(r *http.Request) (any, error) {
+		return nil, f.run(r.Context(), r.FormValue("id"), strings.Fields(r.FormValue("args")), r.FormValue("app"))
+	})
+	handle("GET /containers", func(r *http.Request) (any, error) { return h.Containers(r.Context()) })
+	handle("POST /forget", func(r *http.Request) (any, error) { return nil, h.Forget(r.Context(), r.FormValue("id")) })
+	handle("POST /kill", func(r *http.Request) (any, error) {
+		var pid int
+		fmt.Sscan(r.FormValue("pid"), &pid)
+		return nil, syscall.Kill(pid, syscall.SIGKILL)
+	})
+	handle("POST /listen", func(r *http.Request) (any, error) {
+		l, err := h.Listen(r.Context(), r.FormValue("addr"))
+		if err != nil {
+			return nil, err
+		}
+		return l.Addr().String(), l.Close()
+	})
+	handle("POST /unlisten", func(r *http.Request) (any, error) { return nil, h.Unlisten(r.Context(), r.FormValue("addr")) })
+	handle("POST /dial", func(r *http.Request) (any, error) {
+		c, err := h.Dial(r.Context(), r.FormValue("network"), r.FormValue("addr"))
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "ping\n"); err != nil {
+			return nil, err
+		}
+		buf := make([]byte, 64)
+		n, err := c.Read(buf)
+		return string(buf[:n]), err
+	})
+	handle("POST /pin", func(r *http.Request) (any, error) { return nil, pinNetNS(filepath.Join(h.Dir(), "pin")) })
+	return mux
+}
+
+// pinNetNS leaves a mount behind, as node/vpc does.
+func pinNetNS(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return syscall.Mount("/proc/self/ns/net", path, "", syscall.MS_BIND, "")
+}
+
+// run makes a bundle and starts it.
+func (f *fake) run(ctx context.Context, id string, args []string, app string) error {
+	bundle := filepath.Join(f.h.Dir(), "bundles", id)
+	root := filepath.Join(bundle, "rootfs")
+	for _, d := range []string{root, filepath.Join(root, "proc"), filepath.Join(f.h.Dir(), "logs")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	program := filepath.Join(root, "app")
+	if _, err := os.Stat(program); err != nil && app != "" { // else it may be busy
+		b, err := os.ReadFile(app)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(program, b, 0o755); err != nil {
+			return err
+		}
+	}
+	if args[0] == "wait" {
+		if err := syscall.Mkfifo(filepath.Join(root, args[1]), 0o600); err != nil {
+			return err
+		}
+	}
+	spec := map[string]any{
+		"ociVersion": "1.0.2",
+		"root":       map[string]any{"path": "rootfs"},
+		"process":    map[string]any{"args": append([]string{"/app"}, args...), "cwd": "/", "user": map[string]int{"uid": 0, "gid": 0}},
+		"mounts":     []map[string]any{{"destination": "/proc", "type": "proc", "source": "proc"}},
+		"linux":      map[string]any{"namespaces": []map[string]string{{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}}},
+	}
+	if p := f.h.CgroupParent(); p != "" {
+		spec["linux"].(map[string]any)["cgroupsPath"] = p + "/" + id
+		spec["linux"].(map[string]any)["resources"] = map[string]any{"memory": map[string]any{"limit": 64 << 20}}
+	}
+	config, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(bundle, "config.json"), config, 0o644); err != nil {
+		return err
+	}
+	return f.h.Start(ctx, Process{ID: id, Bundle: bundle, RuncRoot: filepath.Join(f.h.Dir(), "runc"), Log: filepath.Join(f.h.Dir(), "logs", id)})
+}
