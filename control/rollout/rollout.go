@@ -1,0 +1,275 @@
+// Package rollout decides, for one service, how many tasks to start and which
+// to stop, now. It is pure: the same service at the same time gives the same
+// plan, and nothing is remembered between two calls.
+//
+// The rules are ECS's rolling update: running and pending tasks stay at or
+// below floor(desired * maximumPercent), healthy tasks at or above
+// ceil(desired * minimumHealthyPercent) by the scheduler's own doing, and an
+// unhealthy task is replaced before it is stopped where the upper bound
+// allows it.
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// SettleTime is how long a task that nothing checks has to run before it
+// counts for the lower bound (ECS waits 40 s).
+const SettleTime = 40 * time.Second
+
+// Service is all that a decision depends on.
+type Service struct {
+	Desired               int
+	MinimumHealthyPercent int
+	MaximumPercent        int
+	// Primary is the id of the deployment that shall win.
+	Primary string
+	// Halted is true when the primary deployment may start no more tasks: its
+	// circuit breaker has tripped.
+	Halted bool
+	// NotBefore holds back further starts, after failures.
+	NotBefore time.Time
+	// Tasks are those that were not told to stop.
+	Tasks []Task
+	// SettleTime replaces the constant when it is not zero (clock speed).
+	SettleTime time.Duration
+}
+
+// Task is one running or pending task.
+type Task struct {
+	ID         string
+	Deployment string
+	Zone       string
+	Running    bool
+	Since      time.Time // of Running
+	// Checked is true when a target group or a container health check judges
+	// the task; Healthy and Unhealthy are its verdict, both false while it is
+	// awaited or within the grace period.
+	Checked            bool
+	Healthy, Unhealthy bool
+}
+
+// Reason says why a task is stopped.
+type Reason int
+
+// Why tasks are stopped.
+const (
+	Surplus    Reason = iota + 1 // more than desired
+	Superseded                   // belongs to an older deployment
+	Unhealthy                    // failed its checks and is replaced
+)
+
+// Stop is the decision to stop one task.
+type Stop struct {
+	Task   string
+	Reason Reason
+}
+
+// Plan is what to do now.
+type Plan struct {
+	// Start is how many tasks of the primary deployment to start.
+	Start int
+	Stop  []Stop
+	// Complete is true when the primary deployment runs, checked, in full and
+	// nothing of an older one is left.
+	Complete bool
+	// Blocked is true when the percentages forbid every step that is needed.
+	Blocked bool
+	// Again is when to ask again although nothing changes; zero for never.
+	Again time.Duration
+}
+
+// Lower is the number of healthy tasks that the scheduler keeps.
+func (s Service) Lower() int { return (s.Desired*s.MinimumHealthyPercent + 99) / 100 }
+
+// Upper is the number of running and pending tasks it stays within.
+func (s Service) Upper() int { return s.Desired * s.MaximumPercent / 100 }
+
+// Next decides.
+func Next(s Service, now time.Time) Plan {
+	d := decision{Service: s, now: now}
+	for _, t := range s.Tasks {
+		if t.Deployment == s.Primary {
+			d.primary = append(d.primary, t)
+		} else {
+			d.old = append(d.old, t)
+		}
+		if d.counts(t) {
+			d.healthy++
+		}
+	}
+	d.start()
+	d.replaceUnhealthy()
+	d.stopSurplus()
+	d.stopOld()
+	d.judge()
+	return d.plan
+}
+
+// decision is the working state of one call of Next.
+type decision struct {
+	Service
+	now          time.Time
+	primary, old []Task
+	healthy      int // of all tasks
+	needed       int // starts that are missing, before bounds
+	plan         Plan
+}
+
+// counts says whether a task counts as healthy for the lower bound.
+func (d *decision) counts(t Task) bool {
+	if t.Checked {
+		return t.Running && t.Healthy
+	}
+	if !t.Running {
+		return false
+	}
+	settle := d.SettleTime
+	if settle == 0 {
+		settle = SettleTime
+	}
+	if left := settle - d.now.Sub(t.Since); left > 0 {
+		d.again(left)
+		return false
+	}
+	return true
+}
+
+// held says that nothing may be started now, whatever the bounds allow.
+func (d *decision) held() bool { return d.Halted || d.NotBefore.After(d.now) }
+
+// ready says whether a task counts for the completion of a deployment.
+func ready(t Task) bool { return t.Running && (!t.Checked || t.Healthy) }
+
+func (d *decision) again(after time.Duration) {
+	if d.plan.Again == 0 || after < d.plan.Again {
+		d.plan.Again = after
+	}
+}
+
+func (d *decision) start() {
+	good := 0
+	for _, t := range d.primary {
+		if !t.Unhealthy {
+			good++
+		}
+	}
+	d.needed = d.Desired - good
+	if d.needed <= 0 || d.Halted {
+		return
+	}
+	if wait := d.NotBefore.Sub(d.now); wait > 0 {
+		d.again(wait)
+		return
+	}
+	d.plan.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)))
+}
+
+// replaceUnhealthy stops the primary's unhealthy tasks once others have taken
+// their place, or one at a time when the upper bound leaves no room.
+func (d *decision) replaceUnhealthy() {
+	readyNow := 0
+	for _, t := range d.primary {
+		if !t.Unhealthy && ready(t) {
+			readyNow++
+		}
+	}
+	room := d.Upper() > len(d.Tasks)
+	for _, t := range d.primary {
+		if !t.Unhealthy {
+			continue
+		}
+		if readyNow >= d.Desired || d.Halted || (!room && d.plan.Start == 0) {
+			d.stop(t, Unhealthy)
+			if readyNow < d.Desired && !d.Halted {
+				return
+			}
+		}
+	}
+}
+
+// stopSurplus brings the primary down to the desired count: pending tasks
+// first, then those in the fullest zone.
+func (d *decision) stopSurplus() {
+	rest := slices.DeleteFunc(slices.Clone(d.primary), func(t Task) bool { return t.Unhealthy })
+	for len(rest) > d.Desired {
+		zone := map[string]int{}
+		for _, t := range rest {
+			zone[t.Zone]++
+		}
+		at := 0
+		for i, t := range rest {
+			if less(t, rest[at], zone) {
+				at = i
+			}
+		}
+		d.stop(rest[at], Surplus)
+		rest = slices.Delete(rest, at, at+1)
+	}
+}
+
+// less orders tasks by how little it costs to stop them.
+func less(a, b Task, zone map[string]int) bool {
+	if ready(a) != ready(b) {
+		return !ready(a)
+	}
+	if zone[a.Zone] != zone[b.Zone] {
+		return zone[a.Zone] > zone[b.Zone]
+	}
+	return a.Since.After(b.Since)
+}
+
+// stopOld stops tasks of older deployments: those that serve nobody at once,
+// the others as far as enough healthy ones remain. While the upper bound
+// leaves room for the new tasks nothing healthy is stopped for them in
+// advance: the lower bound is a permission, not a target.
+func (d *decision) stopOld() {
+	if d.Halted && len(d.primary) == 0 {
+		return
+	}
+	keep := d.Desired
+	if d.needed > d.plan.Start && !d.held() {
+		keep = d.Lower() // room has to be made
+	}
+	for _, t := range d.old {
+		if !ready(t) && !d.counts(t) {
+			d.stop(t, Superseded)
+		}
+	}
+	spare := d.healthy - keep
+	for _, t := range d.old {
+		if !ready(t) && !d.counts(t) {
+			continue
+		}
+		switch {
+		case !d.counts(t): // runs unchecked, not yet settled
+			if d.readyPrimary() >= d.Desired {
+				d.stop(t, Superseded)
+			}
+		case spare > 0:
+			d.stop(t, Superseded)
+			spare--
+		}
+	}
+}
+
+func (d *decision) readyPrimary() int {
+	n := 0
+	for _, t := range d.primary {
+		if ready(t) {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *decision) stop(t Task, why Reason) {
+	d.plan.Stop = append(d.plan.Stop, Stop{t.ID, why})
+}
+
+func (d *decision) judge() {
+	d.plan.Complete = len(d.old) == 0 && len(d.plan.Stop) == 0 && d.needed <= 0 && d.readyPrimary() >= d.Desired
+	pending := slices.ContainsFunc(d.Tasks, func(t Task) bool { return !ready(t) && !t.Unhealthy })
+	d.plan.Blocked = d.needed > 0 && d.plan.Start == 0 && len(d.plan.Stop) == 0 && !d.held() && !pending
+}

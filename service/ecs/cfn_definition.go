@@ -1,0 +1,85 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// definitionProperties are those of AWS::ECS::TaskDefinition. Every change
+// registers a new revision, which replaces the resource.
+type definitionProperties struct {
+	Family                  string
+	ContainerDefinitions    []ecsapi.ContainerDefinition
+	Cpu                     *string
+	Memory                  *string
+	NetworkMode             ecsapi.NetworkMode
+	ExecutionRoleArn        *string
+	TaskRoleArn             *string
+	RequiresCompatibilities []ecsapi.Compatibility
+	Volumes                 []ecsapi.Volume
+	PidMode                 ecsapi.PidMode
+	IpcMode                 ecsapi.IpcMode
+	PlacementConstraints    []ecsapi.TaskDefinitionPlacementConstraint
+	ProxyConfiguration      *proxyProperties
+	EphemeralStorage        *ecsapi.EphemeralStorage
+	RuntimePlatform         *ecsapi.RuntimePlatform
+	EnableFaultInjection    *bool
+	InferenceAccelerators   []ecsapi.InferenceAccelerator
+	Tags                    []cfn.Tag
+	TaskDefinitionArn       string `cfn:"id,readOnly"`
+}
+
+// proxyProperties differ from the API's in one name.
+type proxyProperties struct {
+	Type                         ecsapi.ProxyConfigurationType
+	ContainerName                string `cfn:"required"`
+	ProxyConfigurationProperties []ecsapi.KeyValuePair
+}
+
+type taskDefinitionResource struct{ *Service }
+
+func (r taskDefinitionResource) Create(ctx context.Context, p *definitionProperties) error {
+	req, _ := cfn.From(ctx)
+	if p.Family == "" {
+		p.Family = req.Name(255)
+	}
+	in := &ecsapi.RegisterTaskDefinitionInput{
+		Family: &p.Family, ContainerDefinitions: p.ContainerDefinitions, Cpu: p.Cpu, Memory: p.Memory, NetworkMode: p.NetworkMode,
+		ExecutionRoleArn: p.ExecutionRoleArn, TaskRoleArn: p.TaskRoleArn, RequiresCompatibilities: p.RequiresCompatibilities,
+		Volumes: p.Volumes, PidMode: p.PidMode, IpcMode: p.IpcMode, PlacementConstraints: p.PlacementConstraints,
+		EphemeralStorage: p.EphemeralStorage, RuntimePlatform: p.RuntimePlatform, EnableFaultInjection: p.EnableFaultInjection,
+		InferenceAccelerators: p.InferenceAccelerators, Tags: tagList(req.AllTags(p.Tags)),
+	}
+	if c := p.ProxyConfiguration; c != nil {
+		in.ProxyConfiguration = &ecsapi.ProxyConfiguration{Type: c.Type, ContainerName: &c.ContainerName, Properties: c.ProxyConfigurationProperties}
+	}
+	out, err := r.RegisterTaskDefinition(ctx, in)
+	if err != nil {
+		return err
+	}
+	p.TaskDefinitionArn = *out.TaskDefinition.TaskDefinitionArn
+	return nil
+}
+
+func (r taskDefinitionResource) Read(ctx context.Context, p *definitionProperties) error {
+	d, err := findDefinition(r.store.Snapshot(), awsapi.CallerOf(ctx).Scope, p.TaskDefinitionArn)
+	if err != nil || d.Spec.Status != active {
+		return store.ErrNotFound
+	}
+	p.Family, p.ContainerDefinitions, p.Cpu, p.Memory = d.Family, d.Spec.ContainerDefinitions, d.Spec.Cpu, d.Spec.Memory
+	p.NetworkMode, p.ExecutionRoleArn, p.TaskRoleArn = d.Spec.NetworkMode, d.Spec.ExecutionRoleArn, d.Spec.TaskRoleArn
+	p.RequiresCompatibilities = d.Spec.RequiresCompatibilities
+	return nil
+}
+
+func (r taskDefinitionResource) Delete(ctx context.Context, p *definitionProperties) error {
+	_, err := r.DeregisterTaskDefinition(ctx, &ecsapi.DeregisterTaskDefinitionInput{TaskDefinition: &p.TaskDefinitionArn})
+	if code(err) == "ClientException" {
+		return nil // there is none
+	}
+	return err
+}

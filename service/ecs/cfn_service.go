@@ -1,0 +1,182 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// serviceProperties are those of AWS::ECS::Service. Ref is the ARN.
+type serviceProperties struct {
+	ServiceName                   string `cfn:"createOnly"`
+	Cluster                       string `cfn:"createOnly"`
+	TaskDefinition                string
+	DesiredCount                  *int32
+	LaunchType                    ecsapi.LaunchType `cfn:"createOnly"`
+	CapacityProviderStrategy      []ecsapi.CapacityProviderStrategyItem
+	PlatformVersion               *string
+	NetworkConfiguration          *networkProperties
+	LoadBalancers                 []ecsapi.LoadBalancer
+	ServiceRegistries             []ecsapi.ServiceRegistry
+	DeploymentConfiguration       *ecsapi.DeploymentConfiguration
+	DeploymentController          *ecsapi.DeploymentController `cfn:"createOnly"`
+	HealthCheckGracePeriodSeconds *int32
+	EnableExecuteCommand          *bool
+	EnableECSManagedTags          *bool
+	PropagateTags                 ecsapi.PropagateTags
+	SchedulingStrategy            ecsapi.SchedulingStrategy `cfn:"createOnly"`
+	AvailabilityZoneRebalancing   ecsapi.AvailabilityZoneRebalancing
+	PlacementConstraints          []ecsapi.PlacementConstraint
+	PlacementStrategies           []ecsapi.PlacementStrategy
+	Role                          *string `cfn:"createOnly"`
+	ServiceConnectConfiguration   *ecsapi.ServiceConnectConfiguration
+	Tags                          []cfn.Tag
+	ServiceArn                    string `cfn:"id,readOnly"`
+	Name                          string `cfn:"readOnly"`
+}
+
+// networkProperties spell the API's awsvpcConfiguration the CloudFormation way.
+type networkProperties struct {
+	AwsvpcConfiguration *ecsapi.AwsVpcConfiguration
+}
+
+func (n *networkProperties) api() *ecsapi.NetworkConfiguration {
+	if n == nil {
+		return nil
+	}
+	return &ecsapi.NetworkConfiguration{AwsvpcConfiguration: n.AwsvpcConfiguration}
+}
+
+type serviceResource struct{ *Service }
+
+func (r serviceResource) Create(ctx context.Context, p *serviceProperties) error {
+	req, _ := cfn.From(ctx)
+	if p.ServiceName == "" {
+		p.ServiceName = req.Name(255)
+	}
+	if p.DesiredCount == nil {
+		p.DesiredCount = new(int32(1))
+	}
+	out, err := r.CreateService(ctx, &ecsapi.CreateServiceInput{
+		ServiceName: &p.ServiceName, Cluster: optional(p.Cluster), TaskDefinition: optional(p.TaskDefinition), DesiredCount: p.DesiredCount,
+		LaunchType: p.LaunchType, CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
+		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: p.LoadBalancers, ServiceRegistries: p.ServiceRegistries,
+		DeploymentConfiguration: p.DeploymentConfiguration, DeploymentController: p.DeploymentController,
+		HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds, EnableExecuteCommand: p.EnableExecuteCommand,
+		EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags, SchedulingStrategy: p.SchedulingStrategy,
+		AvailabilityZoneRebalancing: p.AvailabilityZoneRebalancing, PlacementConstraints: p.PlacementConstraints, PlacementStrategy: p.PlacementStrategies,
+		ServiceConnectConfiguration: p.ServiceConnectConfiguration, Tags: tagList(req.AllTags(p.Tags)), ClientToken: optional(req.Token),
+	})
+	if err != nil {
+		return err
+	}
+	p.ServiceArn, p.Name = *out.Service.ServiceArn, *out.Service.ServiceName
+	return nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (r serviceResource) row(ctx context.Context, p *serviceProperties) (ServiceRow, error) {
+	sc := awsapi.CallerOf(ctx).Scope
+	return Services.Get(r.store.Snapshot(), sc.Key(clusterName(optional(p.Cluster)), serviceName(p.ServiceArn)))
+}
+
+func (r serviceResource) Read(ctx context.Context, p *serviceProperties) error {
+	row, err := r.row(ctx, p)
+	if err != nil || row.Status != active {
+		return store.ErrNotFound
+	}
+	d := row.Deployments[0]
+	p.ServiceName, p.Name, p.DesiredCount, p.TaskDefinition = row.Name, row.Name, new(int32(row.DesiredCount)), d.TaskDefinition
+	p.LoadBalancers, p.ServiceRegistries, p.CapacityProviderStrategy = d.LoadBalancers, d.Registries, d.Strategy
+	p.DeploymentConfiguration, p.EnableExecuteCommand = &row.Configuration, &row.ExecEnabled
+	return nil
+}
+
+func (r serviceResource) Update(ctx context.Context, before, after *serviceProperties) error {
+	req, _ := cfn.From(ctx)
+	in := &ecsapi.UpdateServiceInput{
+		Cluster: optional(after.Cluster), Service: &after.ServiceArn, TaskDefinition: optional(after.TaskDefinition),
+		CapacityProviderStrategy: after.CapacityProviderStrategy, PlatformVersion: after.PlatformVersion,
+		NetworkConfiguration: after.NetworkConfiguration.api(), LoadBalancers: after.LoadBalancers, ServiceRegistries: after.ServiceRegistries,
+		DeploymentConfiguration: after.DeploymentConfiguration, HealthCheckGracePeriodSeconds: after.HealthCheckGracePeriodSeconds,
+		EnableExecuteCommand: after.EnableExecuteCommand, EnableECSManagedTags: after.EnableECSManagedTags, PropagateTags: after.PropagateTags,
+		AvailabilityZoneRebalancing: after.AvailabilityZoneRebalancing, ServiceConnectConfiguration: after.ServiceConnectConfiguration,
+	}
+	// A count that the template did not change is left to who scales.
+	if !reflect.DeepEqual(before.DesiredCount, after.DesiredCount) {
+		in.DesiredCount = after.DesiredCount
+	}
+	if _, err := r.UpdateService(ctx, in); err != nil {
+		return err
+	}
+	_, err := r.retag(after.ServiceArn, func(tags map[string]string) {
+		clear(tags)
+		for k, v := range req.AllTags(after.Tags) {
+			tags[k] = v
+		}
+	})
+	return err
+}
+
+// Settled is true when the deployment has completed; a deployment that failed
+// or was rolled back fails the resource, as CloudFormation words it.
+func (r serviceResource) Settled(ctx context.Context, p *serviceProperties) (bool, error) {
+	row, err := r.row(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	if row.Status != active {
+		return false, errServiceNotActive()
+	}
+	d := row.Deployments[0]
+	rolledBack := d.RollsBack != "" && d.TaskDefinition != r.definitionARN(ctx, p)
+	if d.RolloutState == "FAILED" || rolledBack {
+		why := ""
+		for _, x := range row.Deployments {
+			if x.LastFailure != "" {
+				why = " Last failure: " + x.LastFailure
+			}
+		}
+		return false, awsapi.Errorf("GeneralServiceException", 400,
+			"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.%s", why)
+	}
+	return d.RolloutState == "COMPLETED" && row.SteadyAnnounced, nil
+}
+
+func (r serviceResource) definitionARN(ctx context.Context, p *serviceProperties) string {
+	d, err := findDefinition(r.store.Snapshot(), awsapi.CallerOf(ctx).Scope, p.TaskDefinition)
+	if err != nil {
+		return p.TaskDefinition
+	}
+	return d.ARN()
+}
+
+// Delete drains the service and waits until its last task is gone: what it
+// used, such as subnets, can be deleted then.
+func (r serviceResource) Delete(ctx context.Context, p *serviceProperties) error {
+	_, err := r.DeleteService(ctx, &ecsapi.DeleteServiceInput{Cluster: optional(p.Cluster), Service: &p.ServiceArn, Force: new(true)})
+	if err != nil {
+		return gone(err)
+	}
+	for {
+		snap := r.store.Snapshot()
+		row, err := r.row(ctx, p)
+		if err != nil || row.Status == inactive {
+			return nil
+		}
+		if _, _, err := r.store.Changes(ctx, snap.Revision()); err != nil {
+			return fmt.Errorf("wait for service %s to drain: %w", row.Name, err)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/slipway-dev/slipway/kernel/loop"
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/service/elbv2"
+)
+
+// serviceLoop keeps the desired count of every service true.
+func (s *Service) serviceLoop() loop.Loop {
+	return loop.Loop{
+		Name: "ecs services", Workers: 4,
+		List: func(snap *store.Snapshot) []string {
+			var keys []string
+			for row := range Services.List(snap, "") {
+				keys = append(keys, Services.Key(row))
+			}
+			return keys
+		},
+		Keys: func(snap *store.Snapshot, c store.Change) []string {
+			switch c.Table {
+			case Services.Name():
+				return []string{c.Key}
+			case Tasks.Name(), agent.Statuses.Name():
+				if t, err := Tasks.Get(snap, c.Key); err == nil {
+					return nonEmpty(t.ServiceKey)
+				}
+			case elbv2.Targets.Name():
+				target, err := elbv2.Targets.Get(snap, c.Key)
+				if err != nil {
+					return nil // what drained away is the task loop's business
+				}
+				var keys []string
+				for row := range Services.By(snap, "group", target.GroupARN) {
+					keys = append(keys, Services.Key(row))
+				}
+				return keys
+			}
+			return nil
+		},
+		Reconcile: s.reconcileService,
+	}
+}
+
+// errNothing ends a transaction that found nothing to do.
+var errNothing = errors.New("nothing to do")
+
+func (s *Service) reconcileService(_ context.Context, key string) (again time.Duration, err error) {
+	err = s.store.Update(func(tx *store.Tx) error {
+		row, err := Services.Get(tx, key)
+		if err != nil || row.Status == inactive {
+			return errNothing
+		}
+		again, err = s.stepService(tx, row, time.Now().UTC())
+		return err
+	})
+	if errors.Is(err, errNothing) {
+		err = nil
+	}
+	return again, err
+}
+
+// stepService does for one service what can be done now: it counts what
+// ended, judges the deployment, and starts and stops tasks by the plan.
+func (s *Service) stepService(tx *store.Tx, row ServiceRow, now time.Time) (again time.Duration, err error) {
+	st := &step{Service: s, tx: tx, row: row, now: now}
+	st.row.Deployments = append([]Deployment(nil), row.Deployments...)
+	st.load()
+	st.countEnded()
+	st.judgeBreaker()
+	if err := st.act(); err != nil {
+		return 0, err
+	}
+	st.finish()
+	Services.Put(tx, st.row)
+	return st.again, nil
+}

@@ -1,0 +1,220 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/loop"
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/elbv2"
+	"github.com/slipway-dev/slipway/service/servicediscovery"
+)
+
+// keptStopped is how long a stopped task stays visible (ECS: at least an hour).
+const keptStopped = time.Hour
+
+// taskLoop takes each task through its life: registered once it runs,
+// deregistered and drained before it is stopped, released once it has ended.
+func (s *Service) taskLoop() loop.Loop {
+	return loop.Loop{
+		Name: "ecs tasks", Workers: 4,
+		List: func(snap *store.Snapshot) []string {
+			var keys []string
+			for t := range Tasks.List(snap, "") {
+				keys = append(keys, t.ARN)
+			}
+			return keys
+		},
+		Keys: func(snap *store.Snapshot, c store.Change) []string {
+			switch c.Table {
+			case Tasks.Name(), agent.Statuses.Name():
+				return []string{c.Key}
+			case elbv2.Targets.Name():
+				var keys []string
+				for t := range Tasks.By(snap, "draining", "") {
+					keys = append(keys, t.ARN)
+				}
+				return keys
+			}
+			return nil
+		},
+		Reconcile: s.reconcileTask,
+	}
+}
+
+func (s *Service) reconcileTask(_ context.Context, key string) (again time.Duration, err error) {
+	// What is true already costs no write.
+	snap := s.store.Snapshot()
+	if t, err := Tasks.Get(snap, key); err != nil || !s.taskHasWork(snap, t) {
+		if err == nil {
+			again = s.forgetIn(snap, t)
+		}
+		return again, nil
+	}
+	err = s.store.Update(func(tx *store.Tx) error {
+		t, err := Tasks.Get(tx, key)
+		if err != nil {
+			return nil // gone meanwhile
+		}
+		s.stepTask(tx, t, time.Now().UTC())
+		return nil
+	})
+	return 0, err
+}
+
+// forgetIn is how long a stopped task is still shown.
+func (s *Service) forgetIn(r store.Reader, t Task) time.Duration {
+	st, err := agent.Statuses.Get(r, t.ARN)
+	if err != nil || !t.Released {
+		return 0
+	}
+	return max(time.Until(st.StoppedAt.Add(keptStopped)), time.Millisecond)
+}
+
+func (s *Service) taskHasWork(r store.Reader, t Task) bool {
+	st, err := agent.Statuses.Get(r, t.ARN)
+	stopped := err == nil && st.LastStatus == agent.Stopped
+	if t.DesiredStatus == "RUNNING" {
+		return stopped || st.LastStatus == agent.Running && !t.Registered
+	}
+	switch {
+	case t.Released:
+		return err != nil || time.Since(st.StoppedAt) >= keptStopped
+	case t.Registered, stopped:
+		return true
+	case t.Draining:
+		return !t.awaitsTargets(r)
+	}
+	a, err := agent.Tasks.Get(r, t.ARN)
+	return err == nil && !a.Stopped
+}
+
+// stepTask takes the task one step on.
+func (s *Service) stepTask(tx *store.Tx, t Task, now time.Time) {
+	st, statusErr := agent.Statuses.Get(tx, t.ARN)
+	stopped := statusErr == nil && st.LastStatus == agent.Stopped
+	switch {
+	case t.DesiredStatus == "RUNNING" && stopped: // it ended by itself
+		t.askToStop(ecsapi.TaskStopCode(st.StopCode), st.StoppedReason, now)
+		fallthrough
+	case t.DesiredStatus == "STOPPED" && t.Registered:
+		t.deregister(tx, now)
+	case t.DesiredStatus == "RUNNING":
+		if st.LastStatus == agent.Running && !t.Registered {
+			t.register(tx, now)
+		}
+	}
+	if t.DesiredStatus == "STOPPED" && !t.Registered && (stopped || !t.Draining || !t.awaitsTargets(tx)) {
+		t.halt(tx)
+	}
+	if t.DesiredStatus == "STOPPED" && stopped && !t.Released {
+		_ = ec2.DeleteInterface(tx, t.Scope, t.Interface) // gone is fine
+		t.Released = true
+	}
+	if t.Released && (statusErr != nil || now.Sub(st.StoppedAt) >= keptStopped) {
+		t.forget(tx, statusErr != nil)
+		return
+	}
+	Tasks.Put(tx, t)
+}
+
+// forget removes the task: first what the agent keeps of it, then its rows.
+func (t Task) forget(tx *store.Tx, agentDone bool) {
+	if a, err := agent.Tasks.Get(tx, t.ARN); err == nil && !agentDone {
+		a.Remove = true
+		agent.Tasks.Put(tx, a)
+		return
+	}
+	agent.Tasks.Delete(tx, t.ARN)
+	Tasks.Delete(tx, t.ARN)
+}
+
+// register makes the running task reachable: targets and Cloud Map instances.
+func (t *Task) register(tx *store.Tx, now time.Time) {
+	t.Registered = true
+	for _, lb := range t.LoadBalancers {
+		group := value(lb.TargetGroupArn)
+		if err := elbv2.RegisterTarget(tx, group, t.IP, int(value(lb.ContainerPort)), t.Zone); err != nil {
+			t.announce(tx, now, "was unable to register targets in (target-group "+group+"): "+err.Error())
+			continue
+		}
+		t.announce(tx, now, "registered 1 targets in (target-group "+group+")")
+	}
+	for _, r := range t.Registries {
+		attrs := map[string]string{
+			"AWS_INSTANCE_IPV4": t.IP, "AVAILABILITY_ZONE": t.Zone, "REGION": t.Region,
+			"ECS_SERVICE_NAME": t.ServiceName, "ECS_CLUSTER_NAME": t.Cluster, "ECS_TASK_DEFINITION_FAMILY": family0(t.Definition),
+		}
+		if p := registryPort(r); p > 0 {
+			attrs["AWS_INSTANCE_PORT"] = strconv.Itoa(p)
+		}
+		if err := servicediscovery.RegisterInstance(tx, value(r.RegistryArn), t.ID, attrs); err != nil {
+			t.announce(tx, now, "was unable to register an instance in "+value(r.RegistryArn)+": "+err.Error())
+		}
+	}
+}
+
+func registryPort(r ecsapi.ServiceRegistry) int {
+	if r.Port != nil {
+		return int(*r.Port)
+	}
+	return int(value(r.ContainerPort))
+}
+
+// family0 is the family in a task definition's ARN.
+func family0(definition string) string {
+	name := serviceName(definition)
+	for i := range name {
+		if name[i] == ':' {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// deregister takes the task out of every balancer and of Cloud Map, and lets
+// it drain.
+func (t *Task) deregister(tx *store.Tx, now time.Time) {
+	if !t.Registered {
+		return
+	}
+	t.Registered = false
+	for _, lb := range t.LoadBalancers {
+		group := value(lb.TargetGroupArn)
+		if err := elbv2.DeregisterTarget(tx, group, t.IP, int(value(lb.ContainerPort))); err != nil {
+			continue // the group is gone, and the target with it
+		}
+		t.announce(tx, now, "deregistered 1 targets in (target-group "+group+")")
+	}
+	for _, r := range t.Registries {
+		_ = servicediscovery.DeregisterInstance(tx, value(r.RegistryArn), t.ID) // gone is fine
+	}
+	if t.awaitsTargets(tx) {
+		t.Draining = true
+		t.announce(tx, now, "has begun draining connections on 1 tasks.")
+	}
+}
+
+// awaitsTargets says whether a balancer may still send requests to the task.
+func (t Task) awaitsTargets(r store.Reader) bool {
+	return slices.ContainsFunc(t.LoadBalancers, func(lb ecsapi.LoadBalancer) bool {
+		for _, target := range elbv2.GroupTargets(r, value(lb.TargetGroupArn)) {
+			if target.ID == t.IP && target.Port == int(value(lb.ContainerPort)) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// announce adds an event to the task's service, if it has one.
+func (t Task) announce(tx *store.Tx, now time.Time, text string) {
+	if row, err := Services.Get(tx, t.ServiceKey); err == nil {
+		announce(tx, row, now, text)
+	}
+}

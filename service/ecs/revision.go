@@ -1,0 +1,108 @@
+package ecs
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/service/elbv2"
+)
+
+// newDeployment begins a revision; id as AWS makes them: 19 digits.
+func newDeployment(rev Revision, now time.Time) Deployment {
+	id := fmt.Sprintf("ecs-svc/%019d", rand.Int64N(8_999_999_999_999_999_999)+1_000_000_000_000_000_000)
+	return Deployment{
+		Revision: rev, ID: id, CreatedAt: now, UpdatedAt: now,
+		RolloutState: "IN_PROGRESS", Reason: "ECS deployment " + id + " in progress.",
+	}
+}
+
+// completeRevision resolves the names in a revision, fills in defaults, and
+// refuses what no task could be started from.
+func completeRevision(tx *store.Tx, c Cluster, rev Revision) (Revision, error) {
+	if rev.TaskDefinition == "" {
+		return rev, errInvalid("TaskDefinition can not be blank.")
+	}
+	d, err := activeDefinition(tx, c.Scope, rev.TaskDefinition)
+	if err != nil {
+		return rev, err
+	}
+	rev.TaskDefinition = d.ARN()
+	if rev.LaunchType, rev.Strategy, err = capacity(c, rev.LaunchType, rev.Strategy); err != nil {
+		return rev, err
+	}
+	if rev.PlatformVersion == "" {
+		rev.PlatformVersion = "LATEST"
+	}
+	if err := checkNetwork(tx, c.Scope, rev.Network); err != nil {
+		return rev, err
+	}
+	for _, lb := range rev.LoadBalancers {
+		if err := checkBalancer(tx, d, lb); err != nil {
+			return rev, err
+		}
+	}
+	for _, r := range rev.Registries {
+		if err := checkRegistry(tx, c.Scope, d, r); err != nil {
+			return rev, err
+		}
+	}
+	return rev, nil
+}
+
+// capacity decides between launch type and strategy: what the request names,
+// else the cluster's default strategy, else FARGATE.
+func capacity(c Cluster, launch ecsapi.LaunchType, strategy []ecsapi.CapacityProviderStrategyItem) (ecsapi.LaunchType, []ecsapi.CapacityProviderStrategyItem, error) {
+	switch {
+	case launch != "" && len(strategy) > 0:
+		return "", nil, errInvalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+	case launch != "" && launch != "FARGATE":
+		return "", nil, errInvalid("No Container Instances were found in your cluster: launch type %s is not available here, use FARGATE.", launch)
+	case launch != "":
+		return launch, nil, nil
+	case len(strategy) == 0 && len(c.DefaultStrategy) == 0:
+		return "FARGATE", nil, nil
+	case len(strategy) == 0:
+		strategy = c.DefaultStrategy
+	}
+	if err := checkStrategy(strategy, c.CapacityProviders); err != nil {
+		return "", nil, err
+	}
+	return "", strategy, nil
+}
+
+func checkBalancer(r store.Reader, d TaskDefinition, lb ecsapi.LoadBalancer) error {
+	if lb.TargetGroupArn == nil {
+		return errInvalid("targetGroupArn must be specified: classic load balancers are not supported on Fargate.")
+	}
+	group, err := elbv2.TargetGroups.Get(r, *lb.TargetGroupArn)
+	if err != nil {
+		return errInvalid("Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role being passed has the proper permissions.")
+	}
+	if group.TargetType != "ip" {
+		return errInvalid("The provided target group %s has target type %s, which is incompatible with the awsvpc network mode specified in the task definition.",
+			*lb.TargetGroupArn, group.TargetType)
+	}
+	if !elbv2.Attached(r, *lb.TargetGroupArn) {
+		return errInvalid("The target group with targetGroupArn %s does not have an associated load balancer.", *lb.TargetGroupArn)
+	}
+	return checkPort(d, value(lb.ContainerName), value(lb.ContainerPort))
+}
+
+func checkPort(d TaskDefinition, container string, port int32) error {
+	i := slices.IndexFunc(d.Spec.ContainerDefinitions, func(c ecsapi.ContainerDefinition) bool { return *c.Name == container })
+	if i < 0 {
+		return errInvalid("The container %s does not exist in the task definition.", container)
+	}
+	if !slices.ContainsFunc(d.Spec.ContainerDefinitions[i].PortMappings, func(p ecsapi.PortMapping) bool { return value(p.ContainerPort) == port }) {
+		return errInvalid("The container %s did not have a container port %d defined.", container, port)
+	}
+	return nil
+}
+
+// isNotFound says whether a row was missing.
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

@@ -1,0 +1,225 @@
+package ecs
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// Clusters are keyed by scope and name.
+var Clusters = store.NewTable("ecs/cluster", func(c Cluster) string { return c.Key(c.Name) })
+
+// TaskDefinitions are keyed by scope, family and zero-padded revision.
+var TaskDefinitions = store.NewTable("ecs/taskdefinition", func(d TaskDefinition) string {
+	return definitionKey(d.Scope, d.Family, d.Revision)
+})
+
+// families remembers the last revision of each family, also of deleted ones.
+var families = store.NewTable("ecs/family", func(f family) string { return f.Key(f.Name) })
+
+// Services are keyed by scope, cluster and name; "group" lists them by
+// target group ARN.
+var Services = store.NewTable("ecs/service", func(r ServiceRow) string { return r.Key(r.Cluster, r.Name) },
+	store.Index("group", func(r ServiceRow) []string {
+		var out []string
+		for _, d := range r.Deployments {
+			for _, lb := range d.LoadBalancers {
+				out = append(out, value(lb.TargetGroupArn))
+			}
+		}
+		return out
+	}))
+
+// Tasks are keyed by ARN; "service" lists them by service key, "cluster" by
+// cluster key, "draining" those that wait for their targets, under "".
+var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
+	store.Index("service", func(t Task) []string { return nonEmpty(t.ServiceKey) }),
+	store.Index("cluster", func(t Task) []string { return []string{t.Scope.Key(t.Cluster)} }),
+	store.Index("draining", func(t Task) []string {
+		if t.Draining {
+			return []string{""}
+		}
+		return nil
+	}))
+
+// events holds the last events of each service, keyed by service key.
+var events = store.NewTable("ecs/events", func(e eventLog) string { return e.Service })
+
+// Tables are the tables of this package.
+func Tables() []store.Schema {
+	return []store.Schema{Clusters, TaskDefinitions, families, Services, Tasks, events}
+}
+
+// Cluster is one ECS cluster.
+type Cluster struct {
+	arn.Scope
+	Name              string
+	Status            string // ACTIVE, INACTIVE
+	Settings          []ecsapi.ClusterSetting
+	Configuration     *ecsapi.ClusterConfiguration
+	ConnectDefaults   *ecsapi.ClusterServiceConnectDefaults
+	CapacityProviders []string
+	DefaultStrategy   []ecsapi.CapacityProviderStrategyItem
+	Tags              map[string]string
+}
+
+// ARN of the cluster.
+func (c Cluster) ARN() string { return c.Scope.ARN("ecs", "cluster/"+c.Name) }
+
+// TaskDefinition is one revision of a family.
+type TaskDefinition struct {
+	arn.Scope
+	Family   string
+	Revision int
+	Spec     ecsapi.TaskDefinition
+	Tags     map[string]string
+}
+
+// ARN of the revision.
+func (d TaskDefinition) ARN() string {
+	return d.Scope.ARN("ecs", "task-definition/"+d.Family+":"+strconv.Itoa(d.Revision))
+}
+
+func definitionKey(sc arn.Scope, family string, revision int) string {
+	r := strconv.Itoa(revision)
+	return sc.Key(family, strings.Repeat("0", max(0, 9-len(r)))+r)
+}
+
+type family struct {
+	arn.Scope
+	Name string
+	Last int // highest revision ever given
+}
+
+// ServiceRow is one ECS service.
+type ServiceRow struct {
+	arn.Scope
+	Name, Cluster string
+	Status        string // ACTIVE, DRAINING, INACTIVE
+	DesiredCount  int
+	CreatedAt     time.Time
+	CreatedBy     string
+	ClientToken   string
+
+	Configuration    ecsapi.DeploymentConfiguration
+	GracePeriod      *int32 // seconds
+	Controller       string
+	PropagateTags    ecsapi.PropagateTags
+	ManagedTags      bool
+	ExecEnabled      bool
+	ZoneRebalancing  ecsapi.AvailabilityZoneRebalancing
+	Tags             map[string]string
+	Deployments      []Deployment // newest first; the first is PRIMARY
+	LastCompleted    *Revision    // what a rollback returns to
+	LastCompletedID  string       // the deployment it was completed by
+	SteadyAnnounced  bool         // "has reached a steady state" stands since the last change
+	BlockedAnnounced bool
+	DeletedAt        time.Time // of INACTIVE
+}
+
+// ARN of the service, in the long format.
+func (r ServiceRow) ARN() string { return r.Scope.ARN("ecs", "service/"+r.Cluster+"/"+r.Name) }
+
+// Revision is everything of a service whose change makes a new deployment.
+type Revision struct {
+	TaskDefinition   string // ARN
+	LaunchType       ecsapi.LaunchType
+	Strategy         []ecsapi.CapacityProviderStrategyItem
+	PlatformVersion  string
+	Network          *ecsapi.NetworkConfiguration
+	LoadBalancers    []ecsapi.LoadBalancer
+	Registries       []ecsapi.ServiceRegistry
+	ServiceConnect   *ecsapi.ServiceConnectConfiguration
+	EphemeralStorage *ecsapi.DeploymentEphemeralStorage
+}
+
+// Deployment is one attempt to bring a revision of a service to life.
+type Deployment struct {
+	Revision
+	ID           string // ecs-svc/<19 digits>
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	RolloutState ecsapi.DeploymentRolloutState
+	Reason       string
+	FailedTasks  int  // counted by the circuit breaker
+	Streak       int  // failures in a row, for the throttle
+	Ran          bool // some task of it has been RUNNING
+	NotBefore    time.Time
+	LastFailure  string // of a task, for error messages
+	RollsBack    string // id of the failed deployment that this one undoes
+}
+
+// Task is one task as the scheduler sees it; node/agent knows how it runs.
+type Task struct {
+	arn.Scope
+	ARN           string
+	ID            string
+	Cluster       string
+	ServiceKey    string // empty for RunTask
+	ServiceName   string
+	Deployment    string
+	Definition    string // ARN
+	Group         string
+	StartedBy     string
+	LaunchType    ecsapi.LaunchType
+	Provider      string
+	Platform      string
+	Zone          string
+	SubnetID      string
+	Interface     string
+	IP            string
+	MAC           string
+	PrivateDNS    string
+	CPU, Memory   string
+	Overrides     *ecsapi.TaskOverride
+	Tags          map[string]string
+	ExecEnabled   bool
+	CreatedAt     time.Time
+	LoadBalancers []ecsapi.LoadBalancer
+	Registries    []ecsapi.ServiceRegistry
+
+	DesiredStatus string // RUNNING, STOPPED
+	StopCode      ecsapi.TaskStopCode
+	StopReason    string
+	StopAsked     time.Time
+	Registered    bool // its targets and instances are registered
+	Draining      bool // waits for its targets to drain before it is stopped
+	Counted       bool // its end was counted by the service loop
+	WasHealthy    bool // its checks have passed once
+	Released      bool // interface given back
+}
+
+// Key of the task's cluster row.
+func (t Task) clusterKey() string { return t.Scope.Key(t.Cluster) }
+
+type eventLog struct {
+	Service string
+	Events  []event // newest first
+	Next    int
+}
+
+type event struct {
+	ID   string
+	At   time.Time
+	Text string
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// value is what a pointer points to, or the zero value.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

@@ -1,0 +1,309 @@
+package ecs
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// serviceName takes a service's name or ARN.
+func serviceName(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+
+// CreateService makes a service; its loop starts the tasks.
+func (s *Service) CreateService(ctx context.Context, in *ecsapi.CreateServiceInput) (*ecsapi.CreateServiceOutput, error) {
+	caller := awsapi.CallerOf(ctx)
+	if !validName(value(in.ServiceName)) {
+		return nil, errInvalid("Invalid service name: %s", value(in.ServiceName))
+	}
+	row, err := newService(caller, in)
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.Update(func(tx *store.Tx) error {
+		c, err := cluster(tx, caller.Scope, in.Cluster)
+		if err != nil {
+			return err
+		}
+		row.Cluster = c.Name
+		if old, err := Services.Get(tx, row.Key(c.Name, row.Name)); err == nil && old.Status != inactive {
+			if row.ClientToken != "" && old.ClientToken == row.ClientToken {
+				row = old
+				return nil
+			}
+			if old.Status == draining {
+				return errInvalid("Unable to Start a service that is still Draining.")
+			}
+			return errInvalid("Creation of service was not idempotent.")
+		}
+		rev := revisionOf(in)
+		if rev, err = completeRevision(tx, c, rev); err != nil {
+			return err
+		}
+		row.Deployments = []Deployment{newDeployment(rev, row.CreatedAt)}
+		events.Delete(tx, row.Key(row.Cluster, row.Name))
+		Services.Put(tx, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ecsapi.CreateServiceOutput{Service: describeService(s.store.Snapshot(), row, true)}, nil
+}
+
+// newService fills in ECS's defaults.
+func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow, error) {
+	row := ServiceRow{
+		Scope: caller.Scope, Name: *in.ServiceName, Status: active, DesiredCount: int(value(in.DesiredCount)),
+		CreatedAt: time.Now().UTC(), CreatedBy: caller.ARN, ClientToken: value(in.ClientToken),
+		GracePeriod: in.HealthCheckGracePeriodSeconds, Controller: "ECS", PropagateTags: in.PropagateTags,
+		ManagedTags: value(in.EnableECSManagedTags), ExecEnabled: value(in.EnableExecuteCommand),
+		ZoneRebalancing: in.AvailabilityZoneRebalancing, Tags: tagMap(in.Tags),
+	}
+	switch {
+	case in.SchedulingStrategy == "DAEMON":
+		return row, errInvalid("The scheduling strategy DAEMON is not supported with the FARGATE launch type.")
+	case in.DesiredCount == nil:
+		return row, errInvalid("desiredCount cannot be empty when using REPLICA scheduling strategy.")
+	case *in.DesiredCount < 0:
+		return row, errInvalid("desiredCount cannot be negative.")
+	case in.DeploymentController != nil && in.DeploymentController.Type != "ECS":
+		return row, awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment controller %s is not supported by this engine.", in.DeploymentController.Type)
+	case len(in.PlacementConstraints) > 0 || len(in.PlacementStrategy) > 0:
+		return row, errInvalid("Placement constraints and strategies are not supported with FARGATE launch type.")
+	}
+	if row.PropagateTags == "" {
+		row.PropagateTags = "NONE"
+	}
+	if row.ZoneRebalancing == "" {
+		row.ZoneRebalancing = "ENABLED"
+	}
+	var err error
+	row.Configuration, err = deploymentConfiguration(in.DeploymentConfiguration)
+	return row, err
+}
+
+// deploymentConfiguration fills in 100/200 and refuses what cannot be.
+func deploymentConfiguration(in *ecsapi.DeploymentConfiguration) (ecsapi.DeploymentConfiguration, error) {
+	c := value(in)
+	c.MinimumHealthyPercent = orDefault(c.MinimumHealthyPercent, 100)
+	c.MaximumPercent = orDefault(c.MaximumPercent, 200)
+	if c.DeploymentCircuitBreaker == nil {
+		c.DeploymentCircuitBreaker = &ecsapi.DeploymentCircuitBreaker{Enable: new(false), Rollback: new(false)}
+	}
+	if c.Strategy == "" {
+		c.Strategy = "ROLLING"
+	}
+	switch {
+	case c.Strategy != "ROLLING":
+		return c, awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment strategy %s is not supported by this engine yet; use ROLLING.", c.Strategy)
+	case *c.MaximumPercent < 100 || *c.MaximumPercent > 1000000:
+		return c, errInvalid("maximumPercent must be at least 100.")
+	case *c.MinimumHealthyPercent < 0 || *c.MinimumHealthyPercent > 100:
+		return c, errInvalid("minimumHealthyPercent must be between 0 and 100.")
+	case *c.MinimumHealthyPercent == 100 && *c.MaximumPercent == 100:
+		return c, errInvalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
+	}
+	return c, nil
+}
+
+func revisionOf(in *ecsapi.CreateServiceInput) Revision {
+	return Revision{
+		TaskDefinition: value(in.TaskDefinition), LaunchType: in.LaunchType, Strategy: in.CapacityProviderStrategy,
+		PlatformVersion: value(in.PlatformVersion), Network: in.NetworkConfiguration,
+		LoadBalancers: in.LoadBalancers, Registries: in.ServiceRegistries, ServiceConnect: in.ServiceConnectConfiguration,
+	}
+}
+
+// UpdateService changes a service. What belongs to its revision makes a new
+// deployment, and so does forceNewDeployment; a desired count does not.
+func (s *Service) UpdateService(ctx context.Context, in *ecsapi.UpdateServiceInput) (*ecsapi.UpdateServiceOutput, error) {
+	sc := awsapi.CallerOf(ctx).Scope
+	var out ServiceRow
+	err := s.store.Update(func(tx *store.Tx) error {
+		c, err := cluster(tx, sc, in.Cluster)
+		if err != nil {
+			return err
+		}
+		row, err := Services.Get(tx, sc.Key(c.Name, serviceName(value(in.Service))))
+		if err != nil {
+			return errServiceNotFound()
+		}
+		if row.Status != active {
+			return errServiceNotActive()
+		}
+		if err := applySettings(&row, in); err != nil {
+			return err
+		}
+		rev, changed := applyRevision(row.Deployments[0].Revision, in)
+		if changed {
+			if rev, err = completeRevision(tx, c, rev); err != nil {
+				return err
+			}
+		}
+		if value(in.ForceNewDeployment) || changed && !reflect.DeepEqual(rev, row.Deployments[0].Revision) {
+			row.begin(newDeployment(rev, time.Now().UTC()))
+		}
+		row.SteadyAnnounced, row.BlockedAnnounced = false, false
+		out = row
+		Services.Put(tx, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ecsapi.UpdateServiceOutput{Service: describeService(s.store.Snapshot(), out, true)}, nil
+}
+
+func applySettings(row *ServiceRow, in *ecsapi.UpdateServiceInput) (err error) {
+	if n := in.DesiredCount; n != nil {
+		if *n < 0 {
+			return errInvalid("desiredCount cannot be negative.")
+		}
+		row.DesiredCount = int(*n)
+	}
+	if in.DeploymentConfiguration != nil {
+		merged := *in.DeploymentConfiguration
+		merged.MinimumHealthyPercent = orDefault(merged.MinimumHealthyPercent, *row.Configuration.MinimumHealthyPercent)
+		merged.MaximumPercent = orDefault(merged.MaximumPercent, *row.Configuration.MaximumPercent)
+		if merged.DeploymentCircuitBreaker == nil {
+			merged.DeploymentCircuitBreaker = row.Configuration.DeploymentCircuitBreaker
+		}
+		if row.Configuration, err = deploymentConfiguration(&merged); err != nil {
+			return err
+		}
+	}
+	if in.HealthCheckGracePeriodSeconds != nil {
+		row.GracePeriod = in.HealthCheckGracePeriodSeconds
+	}
+	if in.EnableExecuteCommand != nil {
+		row.ExecEnabled = *in.EnableExecuteCommand
+	}
+	if in.EnableECSManagedTags != nil {
+		row.ManagedTags = *in.EnableECSManagedTags
+	}
+	if in.PropagateTags != "" {
+		row.PropagateTags = in.PropagateTags
+	}
+	if in.AvailabilityZoneRebalancing != "" {
+		row.ZoneRebalancing = in.AvailabilityZoneRebalancing
+	}
+	return nil
+}
+
+// applyRevision overlays what the request names; changed says whether it
+// names anything.
+func applyRevision(rev Revision, in *ecsapi.UpdateServiceInput) (_ Revision, changed bool) {
+	if in.TaskDefinition != nil {
+		rev.TaskDefinition, changed = *in.TaskDefinition, true
+	}
+	if in.CapacityProviderStrategy != nil {
+		rev.Strategy, rev.LaunchType, changed = in.CapacityProviderStrategy, "", true
+	}
+	if in.NetworkConfiguration != nil {
+		rev.Network, changed = in.NetworkConfiguration, true
+	}
+	if in.PlatformVersion != nil {
+		rev.PlatformVersion, changed = *in.PlatformVersion, true
+	}
+	if in.LoadBalancers != nil {
+		rev.LoadBalancers, changed = in.LoadBalancers, true
+	}
+	if in.ServiceRegistries != nil {
+		rev.Registries, changed = in.ServiceRegistries, true
+	}
+	if in.ServiceConnectConfiguration != nil {
+		rev.ServiceConnect, changed = in.ServiceConnectConfiguration, true
+	}
+	return rev, changed
+}
+
+// begin makes d the primary deployment; the one before stays until its tasks
+// are gone.
+func (r *ServiceRow) begin(d Deployment) {
+	r.Deployments = append([]Deployment{d}, r.Deployments...)
+	r.SteadyAnnounced, r.BlockedAnnounced = false, false
+}
+
+// DeleteService stops a service: it drains, then turns inactive.
+func (s *Service) DeleteService(ctx context.Context, in *ecsapi.DeleteServiceInput) (*ecsapi.DeleteServiceOutput, error) {
+	sc := awsapi.CallerOf(ctx).Scope
+	var out ServiceRow
+	err := s.store.Update(func(tx *store.Tx) error {
+		c, err := cluster(tx, sc, in.Cluster)
+		if err != nil {
+			return err
+		}
+		row, err := Services.Get(tx, sc.Key(c.Name, serviceName(value(in.Service))))
+		if err != nil {
+			return errServiceNotFound()
+		}
+		if row.Status == active {
+			if row.DesiredCount > 0 && !value(in.Force) {
+				return errInvalid("The service cannot be stopped while it is scaled above 0.")
+			}
+			row.Status, row.DesiredCount = draining, 0
+		}
+		out = row
+		Services.Put(tx, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ecsapi.DeleteServiceOutput{Service: describeService(s.store.Snapshot(), out, true)}, nil
+}
+
+// DescribeServices answers up to ten services with their events.
+func (s *Service) DescribeServices(ctx context.Context, in *ecsapi.DescribeServicesInput) (*ecsapi.DescribeServicesOutput, error) {
+	sc := awsapi.CallerOf(ctx).Scope
+	snap := s.store.Snapshot()
+	if len(in.Services) == 0 {
+		return nil, errInvalid("Services cannot be empty.")
+	}
+	if len(in.Services) > 10 {
+		return nil, errInvalid("Services cannot have more than 10 elements.")
+	}
+	c, err := Clusters.Get(snap, sc.Key(clusterName(in.Cluster)))
+	if err != nil {
+		return nil, errClusterNotFound()
+	}
+	out := &ecsapi.DescribeServicesOutput{Services: []ecsapi.Service{}, Failures: []ecsapi.Failure{}}
+	for _, ref := range in.Services {
+		row, err := Services.Get(snap, sc.Key(c.Name, serviceName(ref)))
+		if err != nil {
+			out.Failures = append(out.Failures, missing(sc.ARN("ecs", "service/"+c.Name+"/"+serviceName(ref))))
+			continue
+		}
+		out.Services = append(out.Services, *describeService(snap, row, slices.Contains(in.Include, "TAGS")))
+	}
+	return out, nil
+}
+
+// ListServices lists the ARNs of a cluster's services.
+func (s *Service) ListServices(ctx context.Context, in *ecsapi.ListServicesInput) (*ecsapi.ListServicesOutput, error) {
+	sc := awsapi.CallerOf(ctx).Scope
+	snap := s.store.Snapshot()
+	c, err := cluster(snap, sc, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	arns := []string{}
+	for row := range Services.List(snap, sc.Key(c.Name, "")) {
+		if row.Status != inactive && (in.LaunchType == "" || row.Deployments[0].LaunchType == in.LaunchType) {
+			arns = append(arns, row.ARN())
+		}
+	}
+	most := in.MaxResults
+	if most == nil {
+		most = new(int32(10)) // ECS's default here
+	}
+	page, next, err := pageOf(arns, in.NextToken, most)
+	return &ecsapi.ListServicesOutput{ServiceArns: page, NextToken: next}, err
+}
