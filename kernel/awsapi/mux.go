@@ -1,11 +1,17 @@
 package awsapi
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi/sigv4"
 )
 
 // Config configures a Mux.
@@ -18,13 +24,94 @@ type Config struct {
 	MaxBody      int64                                       // bytes of a request body that is not streamed; 0: 16 MiB
 }
 
-// Mux is the HTTP handler of the API endpoint.
-type Mux struct{ config Config }
+// Mux is the HTTP handler of the API endpoint: all services at one address.
+type Mux struct {
+	config   Config
+	services []*Service
+	byScope  map[string]*Service // by the service part of a signature's scope
+	byTarget map[string]*Service // by X-Amz-Target's prefix
+}
+
+const defaultMaxBody = 16 << 20
 
 // NewMux makes a Mux that serves the given services.
-func NewMux(c Config, services ...*Service) *Mux { return &Mux{config: c} }
+func NewMux(c Config, services ...*Service) *Mux {
+	if c.Credentials == nil {
+		c.Credentials = func(string) (Credential, bool) { return Credential{}, false }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	m := &Mux{config: c, services: services, byScope: map[string]*Service{}, byTarget: map[string]*Service{}}
+	for _, s := range services {
+		m.byScope[s.model.Metadata.Scope()] = s
+		if t := s.model.Metadata.TargetPrefix; t != "" {
+			m.byTarget[t] = s
+		}
+	}
+	return m
+}
 
 // ServeHTTP answers one API request.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	http.Error(w, "not yet", http.StatusNotImplemented)
+	start := time.Now()
+	x := &exchange{w: w, r: r, id: requestID()}
+	err := m.serve(x)
+	if err != nil {
+		m.fail(x, err)
+	}
+	if x.operation != nil {
+		x.operation.meter.observe(time.Since(start), err)
+	}
+}
+
+// serve does all but write an error. A panic below becomes an internal error.
+func (m *Mux) serve(x *exchange) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		m.config.Log.Error("operation panicked", "operation", x.name, "request", x.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		err = errors.New("panic")
+	}()
+	x.auth, x.authErr = sigv4.Parse(x.r)
+	if err := m.route(x); err != nil {
+		return err
+	}
+	caller, secret, err := m.authenticate(x)
+	if err != nil {
+		return err
+	}
+	if x.operation == nil {
+		return unimplemented(x)
+	}
+	in, err := decode(x, secret, m.config.MaxBody)
+	if err != nil {
+		return err
+	}
+	ctx := WithCaller(withRequestID(x.r.Context(), x.id), caller)
+	out, err := x.operation.call(ctx, in)
+	if err != nil {
+		return err
+	}
+	return m.reply(x, out)
+}
+
+// requestID is a random UUID.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

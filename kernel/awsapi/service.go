@@ -4,23 +4,31 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/slipway-dev/slipway/api"
 	"github.com/slipway-dev/slipway/api/model"
+	"github.com/slipway-dev/slipway/kernel/awsapi/codec"
 )
 
 // Service is one AWS service: its API model and the operations implemented.
 type Service struct {
 	name       string
 	model      *model.Service
+	words      api.Conventions
+	plans      codec.Plans
 	operations map[string]*operation
+	routes     func() []route // of the REST protocols
+	faults     func() map[string]*model.Shape
 }
 
 // operation is one implemented operation.
 type operation struct {
 	model *model.Operation
-	input reflect.Type
+	plans func() (in, out *codec.Plan) // nil where the model has none
+	newIn func() any
 	call  func(ctx context.Context, in any) (any, error)
+	meter *meter
 }
 
 // NewService makes a service of its model name ("ecs", "elbv2",
@@ -31,15 +39,37 @@ func NewService(name string) *Service {
 	if err != nil {
 		panic("awsapi: " + err.Error())
 	}
-	return &Service{name: name, model: m, operations: map[string]*operation{}}
+	s := &Service{
+		name: name, model: m,
+		words:      api.ConventionsOf(name, m.Metadata.Protocol),
+		operations: map[string]*operation{},
+	}
+	s.routes = sync.OnceValue(func() []route { return routesOf(m) })
+	s.faults = sync.OnceValue(func() map[string]*model.Shape { return faultsOf(m) })
+	return s
 }
 
 // Name is the model name.
 func (s *Service) Name() string { return s.name }
 
 // Handle implements an operation. It panics when the model has no such
-// operation or when it is implemented already.
+// operation, when it is implemented already, or when I or O is not the type
+// generated for it.
 func Handle[I, O any](s *Service, op string, fn func(context.Context, *I) (*O, error)) {
+	s.handle(op, reflect.TypeFor[I](), reflect.TypeFor[O](), func(ctx context.Context, in any) (any, error) {
+		out, err := fn(ctx, in.(*I))
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = new(O)
+		}
+		return out, nil
+	})
+}
+
+// handle is Handle for types known at run time; call returns a pointer to out.
+func (s *Service) handle(op string, in, out reflect.Type, call func(context.Context, any) (any, error)) {
 	m := s.model.Operations[op]
 	if m == nil {
 		panic(fmt.Sprintf("awsapi: %s has no operation %s", s.name, op))
@@ -47,15 +77,49 @@ func Handle[I, O any](s *Service, op string, fn func(context.Context, *I) (*O, e
 	if s.operations[op] != nil {
 		panic(fmt.Sprintf("awsapi: %s %s is handled twice", s.name, op))
 	}
+	fits(s.name, op, m.Input, in)
+	fits(s.name, op, m.Output, out)
 	s.operations[op] = &operation{
 		model: m,
-		input: reflect.TypeFor[I](),
-		call: func(ctx context.Context, in any) (any, error) {
-			out, err := fn(ctx, in.(*I))
-			if err != nil {
-				return nil, err
-			}
-			return out, nil
-		},
+		plans: sync.OnceValues(func() (*codec.Plan, *codec.Plan) { return s.plan(m.Input, in), s.plan(m.Output, out) }),
+		newIn: func() any { return reflect.New(in).Interface() },
+		call:  call,
+		meter: new(meter),
 	}
+}
+
+// plan is made when an operation is first called: most are not.
+func (s *Service) plan(r *model.Ref, t reflect.Type) *codec.Plan {
+	if r == nil {
+		return nil
+	}
+	return s.plans.For(r.Shape, t)
+}
+
+// fits panics when a type handed to Handle is not a struct with the right
+// number of members.
+func fits(service, op string, r *model.Ref, t reflect.Type) {
+	want := 0
+	if r != nil {
+		want = len(r.Shape.Members)
+	}
+	if t.Kind() != reflect.Struct || t.NumField() != want {
+		panic(fmt.Sprintf("awsapi: %s is not the type of %s %s", t, service, op))
+	}
+}
+
+// faultsOf finds error shapes by their name and by the code they have on the
+// wire of the query protocols.
+func faultsOf(m *model.Service) map[string]*model.Shape {
+	faults := map[string]*model.Shape{}
+	for name, s := range m.Shapes {
+		if !s.Exception {
+			continue
+		}
+		faults[name] = s
+		if s.Error != nil && s.Error.Code != "" && faults[s.Error.Code] == nil {
+			faults[s.Error.Code] = s
+		}
+	}
+	return faults
 }
