@@ -18,6 +18,7 @@ const (
 	orderTime  = 10 * time.Second // for paying and notifying together
 	lateOrders = 1000             // paid orders whose confirmation may wait
 	latePause  = 2 * time.Second
+	lateTries  = 150
 )
 
 // desk takes orders. An order's calls carry idempotency keys made of its id, so a request that is repeated, by a client or by us, neither
@@ -27,7 +28,13 @@ type desk struct {
 	log                   *slog.Logger
 	ledger                *ledger.Ledger[Order]
 	payment, notification string
-	late                  chan Order
+	late                  chan late
+}
+
+// late is an order whose confirmation has to wait.
+type late struct {
+	order Order
+	tries int
 }
 
 // take makes an order: it is refused while it cannot be paid, and accepted once it is, even if the confirmation has to wait.
@@ -59,7 +66,7 @@ func (d *desk) take(ctx context.Context, id string, in Request) (Order, error) {
 		o.Notification, o.Notified = notification, true
 	} else {
 		d.log.Warn("confirmation waits", "request", server.RequestID(ctx), "order", id, "error", err.Error())
-		d.wait(o)
+		d.wait(late{order: o})
 	}
 	d.log.Info("order", "request", server.RequestID(ctx), "id", id, "total", o.Total, "status", o.Status, "notified", o.Notified)
 	return o, nil
@@ -74,34 +81,38 @@ func (d *desk) notify(ctx context.Context, o Order) (string, error) {
 }
 
 // wait queues an order for a later confirmation; when the queue is full, the order stays unconfirmed and says so.
-func (d *desk) wait(o Order) {
+func (d *desk) wait(l late) {
+	if l.tries++; l.tries > lateTries {
+		d.log.Error("confirmation given up", "order", l.order.ID)
+		return
+	}
 	select {
-	case d.late <- o:
+	case d.late <- l:
 	default:
-		d.log.Error("confirmation dropped", "order", o.ID, "waiting", lateOrders)
+		d.log.Error("confirmation dropped", "order", l.order.ID, "waiting", lateOrders)
 	}
 }
 
-// notifyLate sends the confirmations that failed, until each is sent or the service ends.
+// notifyLate sends the confirmations that failed, until each is sent or the service ends. An order that is not in the ledger yet is tried
+// again: its idempotency key keeps the second confirmation from being sent.
 func (d *desk) notifyLate(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case o := <-d.late:
-			notification, err := d.notify(ctx, o)
-			if err == nil {
-				d.ledger.Update(o.ID, func(o Order) Order {
-					o.Notification, o.Notified = notification, true
-					return o
-				})
+		case l := <-d.late:
+			notification, err := d.notify(ctx, l.order)
+			if err == nil && d.ledger.Update(l.order.ID, func(o Order) Order {
+				o.Notification, o.Notified = notification, true
+				return o
+			}) {
 				continue
 			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(latePause):
-				d.wait(o)
+				d.wait(l)
 			}
 		}
 	}

@@ -19,7 +19,7 @@ func main() { os.Exit(server.Main("order", "8081", routes)) }
 func routes(ctx context.Context, env server.Env) (http.Handler, error) {
 	client := peer.NewClient(env.Log)
 	desk := &desk{
-		client: client, log: env.Log, ledger: ledger.New[Order](collection.Capacity), late: make(chan Order, lateOrders),
+		client: client, log: env.Log, ledger: ledger.New[Order](collection.Capacity), late: make(chan late, lateOrders),
 		payment: strings.TrimSuffix(env.Get("PAYMENT_URL"), "/"), notification: strings.TrimSuffix(env.Get("NOTIFICATION_URL"), "/"),
 	}
 	if desk.payment == "" || desk.notification == "" {
