@@ -17,7 +17,7 @@
 //	createOnly  a change of the property replaces the resource
 //	readOnly    not a property: an attribute for GetAtt, filled in by Create and Read
 //	required    must be present; on fields of nested structs too
-//	writeOnly   never shown again and not compared for drift (passwords)
+//	writeOnly   never kept (passwords): zero in Read, Delete and in Update's before
 //
 // Optional scalars are pointers where zero differs from absent. Nested structs, slices, maps with string keys and any (JSON documents) may be used.
 //
@@ -51,6 +51,11 @@ type Updater[P any] interface {
 // the resource with that message.
 type Settler[P any] interface {
 	Settled(ctx context.Context, p *P) (bool, error)
+}
+
+// Remover is a Resource that takes a while to go after Delete returned. Remains is asked until it answers false.
+type Remover[P any] interface {
+	Remains(ctx context.Context, p *P) (bool, error)
 }
 
 // Tag is an element of a Tags property.

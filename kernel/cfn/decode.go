@@ -93,7 +93,7 @@ func (d *decoder) value(path string, in any, v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(path, in, v.Elem())
 	case reflect.Interface:
-		v.Set(reflect.ValueOf(in))
+		v.Set(reflect.ValueOf(plain(in)))
 	case reflect.Struct:
 		m, ok := in.(map[string]any)
 		if !ok {
@@ -200,6 +200,31 @@ func (d *decoder) scalar(path string, in any, v reflect.Value) {
 	}
 }
 
+// plain gives a JSON document the types encoding/json would: services see the same before and after a restart.
+func plain(in any) any {
+	switch x := in.(type) {
+	case json.Number:
+		if f, err := x.Float64(); err == nil {
+			return f
+		}
+		return x.String()
+	case []any:
+		out := make([]any, len(x))
+		for i, item := range x {
+			out[i] = plain(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, item := range x {
+			out[k] = plain(item)
+		}
+		return out
+	default:
+		return in
+	}
+}
+
 // parseInt takes "80" and "80.0" and "8e1": what a JSON number may look like.
 func parseInt(text string) (int64, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -257,7 +282,7 @@ func kindName(in any) string {
 		return "JSONArray"
 	case map[string]any:
 		return "JSONObject"
-	case float64:
+	case json.Number, float64:
 		return "Number"
 	default:
 		return "Integer"

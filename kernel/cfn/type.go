@@ -29,6 +29,7 @@ type handler interface {
 	remove(ctx context.Context, p any) error
 	update(ctx context.Context, before, after any) error
 	settled(ctx context.Context, p any) (bool, error)
+	remains(ctx context.Context, p any) (bool, error)
 	updatable() bool
 }
 
@@ -122,6 +123,15 @@ func (t Type) Settled(ctx context.Context, in Instance) (bool, Instance, error) 
 	return done, out, err
 }
 
+// Remains reports whether an instance that was deleted is still going away.
+func (t Type) Remains(ctx context.Context, in Instance) (bool, error) {
+	p, err := t.load(in)
+	if err != nil {
+		return false, err
+	}
+	return t.handler.remains(ctx, p)
+}
+
 func (t Type) load(in Instance) (any, error) {
 	p := t.handler.fresh()
 	if len(in.State) > 0 {
@@ -133,12 +143,20 @@ func (t Type) load(in Instance) (any, error) {
 	return p, nil
 }
 
+// instance is what is kept of p: everything but writeOnly fields.
 func (t Type) instance(p any) (Instance, error) {
-	state, err := json.Marshal(p)
+	kept := reflect.New(reflect.TypeOf(p).Elem())
+	kept.Elem().Set(reflect.ValueOf(p).Elem())
+	for _, f := range t.schema.fields {
+		if f.writeOnly {
+			f.value(kept.Elem()).SetZero()
+		}
+	}
+	state, err := json.Marshal(kept.Interface())
 	if err != nil {
 		return Instance{}, fmt.Errorf("%s: state: %w", t.name, err)
 	}
-	return Instance{ID: t.schema.id.value(reflect.ValueOf(p).Elem()).String(), State: state}, nil
+	return Instance{ID: t.schema.id.value(kept.Elem()).String(), State: state}, nil
 }
 
 type erased[P any] struct{ r Resource[P] }
@@ -170,4 +188,12 @@ func (e erased[P]) settled(ctx context.Context, p any) (bool, error) {
 		return true, nil
 	}
 	return s.Settled(ctx, p.(*P))
+}
+
+func (e erased[P]) remains(ctx context.Context, p any) (bool, error) {
+	r, ok := e.r.(Remover[P])
+	if !ok {
+		return false, nil
+	}
+	return r.Remains(ctx, p.(*P))
 }

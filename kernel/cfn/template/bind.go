@@ -28,6 +28,8 @@ type Bound struct {
 	Values     []ParameterValue // in template order
 	values     map[string]any
 	conditions map[string]bool
+	needs      map[string][]string // dependencies of active resources
+	ordered    []*Resource
 }
 
 // ParameterValue is a parameter with the value it was given.
@@ -194,8 +196,13 @@ func (b *Bound) References(n *Node) []Reference {
 	return out
 }
 
+// Ordered lists the active resources so that each comes after those it needs, otherwise in template order.
+func (b *Bound) Ordered() []*Resource { return b.ordered }
+
 // Dependencies lists, sorted, the active resources that a resource needs first.
-func (b *Bound) Dependencies(r *Resource) []string {
+func (b *Bound) Dependencies(r *Resource) []string { return b.needs[r.LogicalID] }
+
+func (b *Bound) dependencies(r *Resource) []string {
 	var out []string
 	for _, n := range []*Node{r.Properties, r.Metadata} {
 		for _, ref := range b.References(n) {
@@ -212,13 +219,14 @@ func (b *Bound) Dependencies(r *Resource) []string {
 func (b *Bound) checkActive() error {
 	var missing []string
 	graph := make(map[string][]string)
+	b.needs = graph
 	for _, r := range b.Active() {
 		for _, ref := range b.References(r.Properties) {
 			if !b.Holds(b.byID[ref.Name].Condition) {
 				missing = append(missing, ref.Name)
 			}
 		}
-		graph[r.LogicalID] = b.Dependencies(r)
+		graph[r.LogicalID] = b.dependencies(r)
 	}
 	if err := unresolved(missing, "Resources"); err != nil {
 		return err
@@ -226,6 +234,7 @@ func (b *Bound) checkActive() error {
 	if cycle := cyclic(graph); len(cycle) > 0 {
 		return fail(nil, "Circular dependency between resources: %s", bracket(cycle))
 	}
+	b.ordered = inOrder(b.Active(), graph)
 	for _, o := range b.Outputs {
 		if !b.Holds(o.Condition) {
 			continue

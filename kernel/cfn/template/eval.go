@@ -117,7 +117,7 @@ func (e evaluator) call(n *Node, name string, arg *Node) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, ok := unknownIn(v); ok && name != "Fn::Select" {
+	if u, ok := FindUnknown(v); ok && name != "Fn::Select" {
 		return u, nil
 	}
 	switch name {
@@ -179,20 +179,20 @@ func (e evaluator) choose(arg *Node) (any, error) {
 	return e.value(arg.Items[2])
 }
 
-// unknownIn finds an Unknown in a value.
-func unknownIn(v any) (Unknown, bool) {
+// FindUnknown finds an Unknown anywhere in a value.
+func FindUnknown(v any) (Unknown, bool) {
 	switch x := v.(type) {
 	case Unknown:
 		return x, true
 	case []any:
 		for _, item := range x {
-			if u, ok := unknownIn(item); ok {
+			if u, ok := FindUnknown(item); ok {
 				return u, true
 			}
 		}
 	case map[string]any:
 		for _, item := range x {
-			if u, ok := unknownIn(item); ok {
+			if u, ok := FindUnknown(item); ok {
 				return u, true
 			}
 		}

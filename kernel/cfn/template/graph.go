@@ -52,3 +52,28 @@ func (c *components) visit(id string) {
 	}
 	c.stack = c.stack[:at]
 }
+
+// inOrder sorts resources behind what they need; the graph has no circle.
+func inOrder(active []*Resource, needs map[string][]string) []*Resource {
+	byID := make(map[string]*Resource, len(active))
+	for _, r := range active {
+		byID[r.LogicalID] = r
+	}
+	out := make([]*Resource, 0, len(active))
+	done := make(map[string]bool, len(active))
+	var visit func(id string)
+	visit = func(id string) {
+		if done[id] {
+			return
+		}
+		done[id] = true
+		for _, need := range needs[id] {
+			visit(need)
+		}
+		out = append(out, byID[id])
+	}
+	for _, r := range active {
+		visit(r.LogicalID)
+	}
+	return out
+}
