@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -27,8 +28,13 @@ type conn struct {
 	rnd    random
 	ip     []byte
 	tls    *tls.ConnectionState
-	act    activity
+	moves  activity
 	h2     atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
+
+	raw    syscall.RawConn // nil: only Read and Write
+	state  int8            // how step left off
+	fault  *fault          // of the prepared request
+	linger bool            // unread input may be on its way: close gently
 
 	req  request
 	resp response
@@ -68,19 +74,99 @@ func (c *conn) serve() {
 			c.srv.h2.serve(c, tc)
 			return
 		}
+	} else {
+		c.raw = rawOf(c.nc)
 	}
+	step := c.step
 	for {
-		head, f := c.readHead()
-		if f == errSilent || !c.handle(head, f) {
-			return
+		ready := false
+		if c.raw != nil {
+			c.state = running
+			err := c.raw.Read(step)
+			c.idle.Store(false)
+			c.snk.fd = 0
+			switch {
+			case c.state == ended || err != nil:
+				return
+			case c.state == parsed:
+				ready = true
+			}
 		}
-		if c.src.r == c.src.w {
-			c.src.r, c.src.w = 0, 0
+		if !ready {
+			head, f := c.readHead()
+			if f == errSilent {
+				return
+			}
+			c.prepare(head, f)
+		}
+		if !c.act() {
+			return
 		}
 	}
 }
 
+// How step left off.
+const (
+	running = iota // a head is incomplete, or there was nothing yet
+	parsed         // a request that needs more reading is prepared
+	ended
+)
+
+// step serves requests inside RawConn.Read for as long as each comes whole
+// in one piece: it returns false to wait for the next. Whatever else comes,
+// a partial head, a body that is still on its way, an upgrade, is left to
+// serve, outside, where the connection can be read the usual way.
+func (c *conn) step(fd uintptr) bool {
+	c.idle.Store(false)
+	s := &c.src
+	for {
+		if s.r == s.w {
+			ready, err := s.rawRead(fd, bufSize)
+			if !ready {
+				return c.stay()
+			}
+			if err != nil {
+				c.state = ended
+				return true
+			}
+		}
+		in := s.buffered()
+		end, _ := headEnd(in, 0)
+		if end < 0 || in[0] == '\r' {
+			return true
+		}
+		c.prepare(in[:end], nil)
+		if c.req.upgrade || c.req.length < 0 || c.req.length > int64(s.w-s.r) {
+			c.state = parsed
+			return true
+		}
+		c.snk.fd = fd
+		if !c.act() {
+			c.state = ended
+			return true
+		}
+		if s.r == s.w && s.drained {
+			return c.stay()
+		}
+	}
+}
+
+// stay waits for the next request, within the idle timeout.
+func (c *conn) stay() bool {
+	c.src.timeout = c.sock.binding.Load().idle
+	c.src.guard(max(c.rec.start, c.opened))
+	c.idle.Store(true)
+	if c.sock.closing.Load() {
+		c.state = ended
+		return true
+	}
+	return false
+}
+
 func (c *conn) end() {
+	if c.linger {
+		c.lingering()
+	}
 	_ = c.nc.Close()
 	c.sock.forget(c)
 	if c.owner != nil {
@@ -180,8 +266,9 @@ func (c *conn) await() *fault {
 	return nil
 }
 
-// handle serves one request and reports whether another may follow.
-func (c *conn) handle(head []byte, f *fault) bool {
+// prepare parses a head that readHead or step found and starts the record.
+// f is what is wrong with it already.
+func (c *conn) prepare(head []byte, f *fault) {
 	wall := time.Now()
 	start := int64(wall.Sub(epoch))
 	r := &c.req
@@ -199,10 +286,16 @@ func (c *conn) handle(head []byte, f *fault) bool {
 	}
 	c.begin(wall, start, v)
 	c.rec.in = int64(len(head))
+	c.fault = f
+}
+
+// act serves the prepared request and reports whether another may follow.
+func (c *conn) act() bool {
+	r, v := &c.req, c.rec.virtual
 	switch {
-	case f != nil:
-		c.rec.why = f.reason
-		return c.refuse(f.status)
+	case c.fault != nil:
+		c.rec.why = c.fault.reason
+		return c.refuse(c.fault.status)
 	case v == nil:
 		return c.refuse(404)
 	case r.forwarded >= 0 && commas(r.fields[r.forwarded].value) >= 30:
@@ -258,7 +351,7 @@ func commas(b []byte) (n int) {
 func (c *conn) refuse(status int) bool {
 	c.req.length = 0
 	c.reply(errorAnswer(status), false)
-	c.linger()
+	c.linger = true
 	return false
 }
 
@@ -282,7 +375,7 @@ func (c *conn) reply(a answer, keep bool) bool {
 	c.rec.out = c.snk.sent
 	c.srv.finish(&c.rec)
 	if !keep && c.req.length != 0 {
-		c.linger()
+		c.linger = true
 	}
 	return err == nil && keep
 }
@@ -304,9 +397,9 @@ func (c *conn) skipBody() bool {
 	return false
 }
 
-// linger lets the client read an answer before the connection ends: closing
+// lingering lets the client read an answer before the connection ends: closing
 // with unread input would reset it.
-func (c *conn) linger() {
+func (c *conn) lingering() {
 	cw, ok := c.snk.nc.(interface{ CloseWrite() error })
 	if !ok || cw.CloseWrite() != nil {
 		return

@@ -86,6 +86,10 @@ func (x *exchange) send() int {
 			continue
 		}
 		x.u = u
+		c.rec.sent = c.rec.start
+		if try > 0 || fresh || !u.reused {
+			c.rec.sent = nanos()
+		}
 		again, st := x.roundTrip()
 		if st == 0 {
 			return 0
@@ -122,10 +126,9 @@ func (x *exchange) send() int {
 func (x *exchange) roundTrip() (again bool, status int) {
 	c, u := x.c, x.u
 	u.src.timeout, u.snk.timeout = x.v.idle, x.v.idle
-	c.rec.sent = nanos()
 	u.snk.sent = 0
-	if err := u.snk.write(c.out); err != nil {
-		return u.snk.sent == 0 || x.safe && !x.streaming, statusOf(err)
+	if wrote, err := u.roundTrip(c.out, c.rec.sent, !x.streaming); err != nil {
+		return !wrote && u.snk.sent == 0 || x.safe && !x.streaming && !isTimeout(err), statusOf(noEOF(err))
 	}
 	if x.streaming {
 		if status := x.startUpload(); status != 0 {
@@ -212,7 +215,7 @@ func (x *exchange) startUpload() int {
 		}
 	}
 	c.logHead(nil)
-	x.share(&c.act)
+	x.share(&c.moves)
 	p := &pump{body: newBody(c.req.length), src: &c.src, dst: &u.snk, wrap: c.req.length < 0}
 	x.upload = make(chan error, 1)
 	go func() {
@@ -257,7 +260,7 @@ func (x *exchange) endUpload() error {
 	select {
 	case err = <-x.upload:
 	default:
-		x.c.act.cut.Store(true)
+		x.c.moves.cut.Store(true)
 		_ = x.c.src.nc.SetReadDeadline(time.Unix(1, 0))
 		_ = x.u.snk.nc.SetWriteDeadline(time.Unix(1, 0))
 		if err = <-x.upload; err == nil {
@@ -338,7 +341,7 @@ func (x *exchange) relay() bool {
 		clean = x.endUpload() == nil && clean
 	}
 	if clean {
-		u.put(nanos())
+		u.put(c.rec.first)
 	} else {
 		u.discard()
 	}
@@ -348,7 +351,7 @@ func (x *exchange) relay() bool {
 	}
 	c.srv.finish(&c.rec)
 	if err == nil && !x.keep && c.src.r != c.src.w {
-		c.linger()
+		c.linger = true
 	}
 	return err == nil && x.keep
 }
@@ -414,4 +417,3 @@ func appendFields(out []byte, fields []field) []byte {
 	}
 	return out
 }
-

@@ -35,6 +35,7 @@ type source struct {
 	nc      net.Conn
 	buf     []byte
 	r, w    int
+	drained bool  // the last raw read left the socket empty
 	until   int64 // current deadline, in nanos
 	timeout time.Duration
 	active  *activity // of the whole exchange, while bodies stream; else nil
@@ -149,11 +150,22 @@ type sink struct {
 	until   int64
 	timeout time.Duration
 	sent    int64
+	fd      uintptr   // pinned descriptor to write to directly, 0 = none
+	err     error     // of the last write
 	active  *activity // told of every write; may be nil
 }
 
-func (k *sink) write(b []byte) error {
-	now := nanos()
+// write sends b under the idle timeout; now may be a moment old.
+func (k *sink) write(b []byte, now int64) error {
+	if k.fd != 0 && k.active == nil {
+		n, errno := rawSend(k.fd, b)
+		if errno == 0 {
+			k.sent += int64(n)
+			if b = b[n:]; len(b) == 0 {
+				return nil
+			}
+		}
+	}
 	if k.until-now < int64(k.timeout) {
 		k.until = now + int64(k.timeout) + int64(k.timeout)/8
 		_ = k.nc.SetWriteDeadline(epoch.Add(time.Duration(k.until)))
@@ -161,19 +173,24 @@ func (k *sink) write(b []byte) error {
 	if k.active != nil && k.active.cut.Load() {
 		return errCut
 	}
-	n, err := k.nc.Write(b)
+	var n int
+	n, k.err = k.nc.Write(b)
 	k.sent += int64(n)
 	if k.active != nil {
 		k.active.last.Store(nanos())
 	}
-	return err
+	return k.err
 }
 
 func (k *sink) flush() error {
 	if len(k.out) == 0 {
 		return nil
 	}
-	err := k.write(k.out)
+	now := int64(0)
+	if k.fd == 0 || k.active != nil {
+		now = nanos()
+	}
+	err := k.write(k.out, now)
 	k.out = k.out[:0]
 	return err
 }
@@ -187,5 +204,5 @@ func (k *sink) data(b []byte) error {
 	if err := k.flush(); err != nil {
 		return err
 	}
-	return k.write(b)
+	return k.write(b, nanos())
 }

@@ -32,6 +32,7 @@ type upstream struct {
 	target *target
 	src    source
 	snk    sink
+	turn   turn
 	since  int64 // when it became idle
 	reused bool
 }
@@ -88,6 +89,7 @@ func (t *target) dial(ctx context.Context) (*upstream, error) {
 		return nil, err
 	}
 	u := &upstream{target: t, src: source{nc: nc}, snk: sink{nc: nc}}
+	u.prepare(nc)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.gone {

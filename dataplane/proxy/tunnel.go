@@ -23,7 +23,7 @@ func (x *exchange) tunnel() {
 		c.srv.finish(&c.rec)
 		return
 	}
-	x.share(&c.act)
+	x.share(&c.moves)
 	down := make(chan struct{})
 	go func() {
 		defer close(down)
