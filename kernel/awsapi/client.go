@@ -130,4 +130,3 @@ func readAnswer(resp *http.Response) ([]byte, error) {
 	}
 	return body, nil
 }
-

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/model"
@@ -71,6 +72,9 @@ func (e *encoding) request(ctx context.Context, endpoint string, v reflect.Value
 	for k, values := range header {
 		r.Header[k] = values
 	}
+	if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
+		r.ContentLength = n
+	}
 	return r, nil
 }
 
@@ -112,11 +116,11 @@ func (e *encoding) rest(v reflect.Value, values url.Values, header http.Header) 
 
 // members writes a body of all members that belong there.
 func (e *encoding) members(v reflect.Value, header http.Header) {
-	any := false
+	body := false
 	for i := range e.in.Fields {
-		any = any || e.in.Fields[i].InBody()
+		body = body || e.in.Fields[i].InBody()
 	}
-	if !any {
+	if !body {
 		return
 	}
 	if e.protocol == restJSON {

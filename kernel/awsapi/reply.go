@@ -57,7 +57,9 @@ func (m *Mux) reply(x *exchange, out any) error {
 
 func (m *Mux) write(x *exchange, status int, body []byte) {
 	x.answered = true
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if header := x.w.Header(); x.r.Method != http.MethodHead || header.Get("Content-Length") == "" {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // the client may be gone

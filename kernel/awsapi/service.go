@@ -20,6 +20,7 @@ type Service struct {
 	operations map[string]*operation
 	routes     func() []route // of the REST protocols
 	faults     func() map[string]*model.Shape
+	unchecked  bool // no validation: the conformance test sends arbitrary values
 }
 
 // operation is one implemented operation.
