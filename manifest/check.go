@@ -19,29 +19,58 @@ type checker struct {
 // check reports every inconsistency of a manifest whose values were all readable.
 func check(d *decoder, m *Manifest, o Options) {
 	c := checker{d, m}
-	if !environment.MatchString(m.Environment) {
+	if c.sound("environment", "name") {
+		c.naming(o)
+	}
+	if c.sound("tags") {
+		c.tags()
+	}
+	if c.sound("network") {
+		c.network()
+	}
+	if c.sound("cluster") {
+		c.cluster()
+	}
+	if c.sound("loadBalancer") {
+		c.loadBalancer()
+	}
+	if len(m.Services) == 0 && c.sound("services") {
+		c.wrong("services", "at least one service is needed")
+	}
+	for i := range m.Services {
+		if c.sound("defaults", "services."+m.Services[i].Name) {
+			c.service(&m.Services[i])
+		}
+	}
+	if c.sound("services") {
+		c.unique()
+	}
+}
+
+// sound tells whether everything at and below some paths could be read.
+func (c checker) sound(paths ...string) bool {
+	return !slices.ContainsFunc(c.broken, func(broken string) bool {
+		return broken == "" || slices.ContainsFunc(paths, func(p string) bool {
+			return broken == p || strings.HasPrefix(broken, p+".") || strings.HasPrefix(broken, p+"[")
+		})
+	})
+}
+
+// naming checks the names that are put together from several.
+func (c checker) naming(o Options) {
+	if !environment.MatchString(c.m.Environment) {
 		at := Position{}
 		if o.Environment == "" {
 			at = nearest(c.at, "environment")
 		}
-		d.report(at, "environment", "%q does not fit: up to 12 small letters, digits and dashes", m.Environment)
+		c.report(at, "environment", "%q does not fit; want up to 12 small letters, digits and dashes, no dash at an end", c.m.Environment)
+		return
 	}
-	if name := m.Name + "-" + m.Environment; len(name) > 32 {
+	if name := c.m.Name + "-" + c.m.Environment; len(name) > 32 {
 		c.wrong("name", "%s is the load balancer's name, which has at most 32 characters", name)
 	} else if strings.HasPrefix(name, "internal-") {
 		c.wrong("name", "a load balancer's name may not begin with internal-")
 	}
-	c.tags()
-	c.network()
-	c.cluster()
-	c.loadBalancer()
-	if len(m.Services) == 0 {
-		c.wrong("services", "at least one service is needed")
-	}
-	for i := range m.Services {
-		c.service(&m.Services[i])
-	}
-	c.unique()
 }
 
 var environment = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$`)

@@ -117,7 +117,7 @@ func (c checker) timing(s *Settings, at string) {
 
 // unique reports names, rules and ids that two services would share.
 func (c checker) unique() {
-	priority, dns, id := map[int]string{}, map[string]string{}, map[string]string{}
+	priority, dns, id, paths := map[int]string{}, map[string]string{}, map[string]string{}, map[string]string{}
 	for i := range c.m.Services {
 		s := &c.m.Services[i]
 		at := "services." + s.Name
@@ -125,6 +125,12 @@ func (c checker) unique() {
 			c.wrong(at+".priority", "%d is the priority of %s; give one of them another", s.Priority, other)
 		} else if s.Public() {
 			priority[s.Priority] = s.Name
+		}
+		for j, p := range s.Paths {
+			if other, taken := paths[p]; taken && other != s.Name {
+				c.wrong(fmt.Sprintf("%s.paths[%d]", at, j), "%s goes to %s already", p, other)
+			}
+			paths[p] = s.Name
 		}
 		if other, taken := dns[s.DNS]; taken {
 			c.wrong(at+".dns", "%s is the private name of %s", s.DNS, other)

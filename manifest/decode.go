@@ -26,7 +26,7 @@ type decoder struct {
 	at       map[string]Position
 	errs     Errors
 	nodes    int
-	broken   bool // some value could not be read: cross checks would only repeat it
+	broken   []string // paths of what could not be read: checks that look at it would only repeat it
 }
 
 func newDecoder(file string, data []byte) *decoder {
@@ -158,7 +158,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 		if value := given[f.name]; value != nil {
 			d.value(value, v.FieldByIndex(f.index), join(path, f.name), f.tag)
 		} else if f.tag.Get("required") != "" && n.Kind == yaml.MappingNode {
-			d.errorf(position(n), path, "%s is missing: %s", f.name, f.tag.Get("doc"))
+			d.errorf(position(n), join(path, f.name), "is missing. %s", f.tag.Get("doc"))
 		}
 	}
 }

@@ -60,7 +60,7 @@ func setDefaults(v reflect.Value) {
 
 // errorf notes an error; the values around it are still read.
 func (d *decoder) errorf(at Position, path, format string, args ...any) {
-	d.broken = true
+	d.broken = append(d.broken, path)
 	d.report(at, path, format, args...)
 }
 

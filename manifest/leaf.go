@@ -49,7 +49,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect
 		}
 		v.SetBool(n.Value == "true")
 	default:
-		if n.ShortTag() != "!!str" {
+		if n.ShortTag() != "!!str" && (n.ShortTag() != "!!int" || tag.Get("number") == "") {
 			fail("; put it in quotes")
 			return
 		}
@@ -75,7 +75,7 @@ func (d *decoder) text(s, path string, tag reflect.StructTag, at Position) {
 		d.errorf(at, path, "%q is not allowed%s; allowed: %s", s, suggest(s, choices), strings.Join(choices, ", "))
 	}
 	if p := tag.Get("pattern"); p != "" && !regexp.MustCompile("^("+p+")$").MatchString(s) {
-		d.errorf(at, path, "%q does not fit; it must match %s", s, p)
+		d.errorf(at, path, "%q does not fit; want %s", s, tag.Get("say"))
 	}
 }
 

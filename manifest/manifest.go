@@ -24,10 +24,10 @@ const MaxBytes = 1 << 20
 // Manifest is a whole platform. Field names in the file are the yaml tags.
 type Manifest struct {
 	Version      int               `yaml:"version" required:"true" enum:"1" doc:"Version of the manifest's language."`
-	Name         string            `yaml:"name" required:"true" pattern:"[a-z][a-z0-9-]{0,20}[a-z0-9]" doc:"Name of the platform; part of the cluster's, the load balancer's and every Name tag's name."`
-	Stack        string            `yaml:"stack" pattern:"[A-Za-z][A-Za-z0-9-]{0,99}" doc:"Prefix of the CloudFormation stack's name, which is followed by the environment. Default: the name in camel case."`
-	Environment  string            `yaml:"environment" default:"dev" pattern:"[a-z0-9][a-z0-9-]{0,11}" doc:"Environment suffix of every name. --context environmentSuffix=... and ENVIRONMENT_SUFFIX override it."`
-	Region       string            `yaml:"region" default:"us-east-1" pattern:"[a-z]{2}(-[a-z]+)+-[0-9]" doc:"AWS region."`
+	Name         string            `yaml:"name" required:"true" pattern:"[a-z][a-z0-9-]{0,20}[a-z0-9]" say:"2 to 22 small letters, digits and dashes, a letter first, no dash last" doc:"Name of the platform; part of the cluster's, the load balancer's and every Name tag's name."`
+	Stack        string            `yaml:"stack" pattern:"[A-Za-z][A-Za-z0-9-]{0,99}" say:"up to 100 letters, digits and dashes, a letter first" doc:"Prefix of the CloudFormation stack's name, which is followed by the environment. Default: the name in camel case."`
+	Environment  string            `yaml:"environment" default:"dev" pattern:"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?" say:"up to 12 small letters, digits and dashes, no dash at an end" doc:"Environment suffix of every name. --context environmentSuffix=... and ENVIRONMENT_SUFFIX override it."`
+	Region       string            `yaml:"region" default:"us-east-1" pattern:"[a-z]{2}(-[a-z]+)+-[0-9]" say:"a region's name, such as us-east-1" doc:"AWS region."`
 	Architecture string            `yaml:"architecture" enum:"amd64|arm64" doc:"Processor the images are built for. Default: that of the machine that builds."`
 	Tags         map[string]string `yaml:"tags" doc:"Tags of every resource; Environment is added."`
 	Network      Network           `yaml:"network" doc:"The VPC."`
@@ -97,9 +97,7 @@ func Parse(path string, data []byte, o Options) (*Manifest, error) {
 		m.Environment = o.Environment
 	}
 	m.fill()
-	if !d.broken {
-		check(d, m, o)
-	}
+	check(d, m, o)
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -121,6 +119,12 @@ func (m *Manifest) fill() {
 		m.Cluster.Spot = Capacity{Base: 2, Weight: 1}
 	}
 	for i := range m.Services {
-		m.Services[i].fill(i)
+		s := &m.Services[i]
+		s.fill(i)
+		s.scale(func(key string) bool {
+			_, own := m.at["services."+s.Name+"."+key]
+			_, shared := m.at["defaults."+key]
+			return own || shared
+		})
 	}
 }

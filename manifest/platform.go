@@ -32,7 +32,7 @@ type LoadBalancer struct {
 
 // HTTPS is the optional TLS listener; without a certificate there is none.
 type HTTPS struct {
-	Certificate string `yaml:"certificate" pattern:"arn:aws[a-z-]*:(acm|iam):.+" doc:"ARN of the certificate (ACM or IAM)."`
+	Certificate string `yaml:"certificate" pattern:"arn:aws[a-z-]*:(acm|iam):.+" say:"the ARN of a certificate in ACM or IAM, arn:aws:acm:..." doc:"ARN of the certificate (ACM or IAM)."`
 	Port        int    `yaml:"port" default:"443" min:"1" max:"65535" doc:"Port of the listener."`
 	Policy      string `yaml:"policy" default:"ELBSecurityPolicy-TLS13-1-2-2021-06" doc:"Security policy: TLS versions and ciphers."`
 }

@@ -58,6 +58,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		out["type"] = "integer"
 	case t.Kind() == reflect.Bool:
 		out["type"] = "boolean"
+	case tag.Get("number") != "":
+		out["type"] = []string{"string", "integer"}
 	default:
 		out["type"] = "string"
 	}

@@ -13,7 +13,7 @@ type Service struct {
 	Port     int      `yaml:"port" min:"1" max:"65535" doc:"Port the container listens on. Without one the service takes no requests."`
 	Paths    []string `yaml:"paths" example:"/api/*" doc:"Path patterns the load balancer sends here, unchanged. Default: /<service> and /<service>/*. An empty list keeps the service private."`
 	Priority int      `yaml:"priority" min:"1" max:"50000" doc:"Priority of the load balancer's rule. Default: 10 for the first service, 11 for the second."`
-	DNS      string   `yaml:"dns" pattern:"[a-z]([a-z0-9-]{0,61}[a-z0-9])?" doc:"Private name, followed by .<environment>.local. Default: the service's name."`
+	DNS      string   `yaml:"dns" pattern:"[a-z]([a-z0-9-]{0,61}[a-z0-9])?" say:"up to 63 small letters, digits and dashes, a letter first, no dash last" doc:"Private name, followed by .<environment>.local. Default: the service's name."`
 	Calls    []string `yaml:"calls" doc:"Services this one calls: it gets their addresses in variables such as PAYMENT_URL."`
 
 	Settings `yaml:",inline"`
@@ -22,15 +22,15 @@ type Service struct {
 // Settings are what services usually share; the manifest's defaults hold them too.
 type Settings struct {
 	CPU     int `yaml:"cpu" default:"512" enum:"256|512|1024|2048|4096|8192|16384" doc:"CPU units of a task; 1024 are one processor."`
-	Memory  int `yaml:"memory" default:"1024" min:"512" max:"122880" doc:"Memory of a task in MiB; Fargate has a range for each cpu."`
+	Memory  int `yaml:"memory" min:"512" max:"122880" doc:"Memory of a task in MiB; Fargate has a range for each cpu. Default: twice the cpu."`
 	Desired int `yaml:"desired" default:"2" min:"0" max:"5000" doc:"Tasks that run at first; between min and max."`
-	Min     int `yaml:"min" default:"2" min:"0" max:"5000" doc:"Fewest tasks."`
-	Max     int `yaml:"max" default:"10" min:"1" max:"5000" doc:"Most tasks."`
+	Min     int `yaml:"min" default:"2" min:"0" max:"5000" doc:"Fewest tasks; less by default when desired is less."`
+	Max     int `yaml:"max" default:"10" min:"1" max:"5000" doc:"Most tasks; more by default when desired is more."`
 
 	EntryPoint []string          `yaml:"entryPoint" doc:"Replaces the image's entry point."`
 	Command    []string          `yaml:"command" doc:"Replaces the image's command."`
 	Env        map[string]string `yaml:"env" envnames:"true" doc:"Environment variables. SERVICE_NAME, ENVIRONMENT, PORT and the addresses of called services are set as well."`
-	User       string            `yaml:"user" example:"65532" doc:"User the container runs as. Default: the image's."`
+	User       string            `yaml:"user" number:"true" example:"65532" doc:"User the container runs as. Default: the image's."`
 
 	Health Health `yaml:"health" doc:"Health check of the load balancer."`
 	Check  Check  `yaml:"check" doc:"Health check inside the container."`
@@ -47,8 +47,8 @@ type Settings struct {
 
 // Health is the target group's health check.
 type Health struct {
-	Path      string   `yaml:"path" default:"/health" pattern:"/[^\\s#]{0,999}" doc:"Path that answers when the task can serve."`
-	Codes     string   `yaml:"codes" default:"200" pattern:"[2-4][0-9]{2}([,-][2-4][0-9]{2})*" doc:"Status codes of a healthy answer, such as 200-299 or 200,204."`
+	Path      string   `yaml:"path" default:"/health" pattern:"/[^\\s#]{0,999}" say:"a path that begins with /" doc:"Path that answers when the task can serve."`
+	Codes     string   `yaml:"codes" number:"true" default:"200" pattern:"[2-4][0-9]{2}([,-][2-4][0-9]{2})*" say:"status codes between 200 and 499, such as 200, 200-299 or 200,204" doc:"Status codes of a healthy answer, such as 200-299 or 200,204."`
 	Interval  Duration `yaml:"interval" default:"10s" range:"5s..5m" doc:"Time between checks."`
 	Timeout   Duration `yaml:"timeout" default:"5s" range:"2s..2m" doc:"Time one check may take; less than the interval."`
 	Healthy   int      `yaml:"healthy" default:"2" min:"2" max:"10" doc:"Successes in a row that make an unhealthy task healthy."`
@@ -86,5 +86,27 @@ func (s *Service) fill(index int) {
 	}
 	if s.DNS == "" {
 		s.DNS = s.Name
+	}
+}
+
+// scale fits numbers nobody wrote to those somebody did: desired: 1 alone means at least one task too, cpu: 1024 alone is twice that
+// memory, the least Fargate has.
+func (s *Service) scale(written func(key string) bool) {
+	if !written("memory") {
+		s.Memory = 2 * s.CPU
+	}
+	if !written("desired") {
+		if written("max") {
+			s.Desired = min(s.Desired, s.Max)
+		}
+		if written("min") {
+			s.Desired = max(s.Desired, s.Min)
+		}
+	}
+	if !written("min") {
+		s.Min = min(s.Min, s.Desired)
+	}
+	if !written("max") {
+		s.Max = max(s.Max, s.Desired)
 	}
 }

@@ -15,18 +15,18 @@ var habits = map[string]string{
 	"loadbalancer": "loadBalancer", "vpc": "network", "retention": "logRetention", "private": "paths", "suffix": "environment", "env": "environment",
 }
 
-// suggest names the word that was probably meant, as "; did you mean ...?", or nothing.
+// suggest names the word that was probably meant, as (did you mean "..."?), or nothing.
 func suggest(word string, allowed []string) string {
 	if meant := habits[word]; slices.Contains(allowed, meant) {
-		return fmt.Sprintf("; did you mean %q?", meant)
+		return fmt.Sprintf(" (did you mean %q?)", meant)
 	}
 	best, limit := "", 1+len(word)/4
 	if len(word) > 64 {
 		return ""
 	}
 	for _, candidate := range allowed {
-		if strings.EqualFold(word, candidate) {
-			return fmt.Sprintf("; did you mean %q?", candidate)
+		if strings.EqualFold(word, candidate) || len(word) > 2 && strings.HasPrefix(candidate, word) {
+			return fmt.Sprintf(" (did you mean %q?)", candidate)
 		}
 		if d := distance(word, candidate); d <= limit {
 			best, limit = candidate, d-1
@@ -35,7 +35,7 @@ func suggest(word string, allowed []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
 // distance counts the insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).
