@@ -1,0 +1,140 @@
+package runc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-dev/slipway/node/runtime"
+)
+
+// waitForOutput is how long output is still read after the process has
+// ended, when something it left behind holds it open.
+const waitForOutput = 500 * time.Millisecond
+
+// Exec runs "runc exec". When ctx ends the process in the container is
+// killed, not only runc.
+func (d *Driver) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
+	fd, err := d.open(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, err)
+	}
+	unix.Close(fd)
+	if len(e.Args) == 0 {
+		return 0, fmt.Errorf("exec in %s: %w", id, runtime.ErrNoCommand)
+	}
+	dir, err := os.MkdirTemp(d.bundle(id), "exec-")
+	if err != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, err)
+	}
+	defer os.RemoveAll(dir)
+	args, err := d.execArgs(id, dir, e)
+	if err != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, err)
+	}
+	cmd := exec.CommandContext(ctx, d.command, args...)
+	cmd.WaitDelay = waitForOutput
+	cmd.Cancel = func() error { // runc then ends by itself, or WaitDelay ends it
+		go killPidFile(filepath.Join(dir, "pid"))
+		return nil
+	}
+	if e.TTY {
+		err = runTerminal(ctx, cmd, e)
+	} else {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = e.Stdin, e.Stdout, e.Stderr
+		err = runPiped(cmd)
+	}
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, context.Cause(ctx))
+	}
+	return exitCode(cmd, err, filepath.Join(dir, "log"))
+}
+
+// execArgs is runc's command line.
+func (d *Driver) execArgs(id, dir string, e runtime.Exec) ([]string, error) {
+	args := []string{"--root", d.runcRoot(), "--log", filepath.Join(dir, "log"), "exec", "--pid-file", filepath.Join(dir, "pid")}
+	if e.TTY {
+		args = append(args, "--tty")
+	}
+	for _, v := range e.Env {
+		args = append(args, "--env", v)
+	}
+	if e.Dir != "" {
+		args = append(args, "--cwd", e.Dir)
+	}
+	if e.User != "" {
+		u, err := lookUpUser(d.rootfs(id), e.User)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--user", fmt.Sprintf("%d:%d", u.UID, u.GID))
+		for _, g := range u.AdditionalGids {
+			args = append(args, "--additional-gids", strconv.Itoa(int(g)))
+		}
+	}
+	return append(append(args, id), e.Args...), nil
+}
+
+// runPiped runs a command whose input does not hold it up: os/exec would wait
+// for a reader that never ends.
+func runPiped(cmd *exec.Cmd) error {
+	if in := cmd.Stdin; in != nil {
+		if _, ok := in.(*os.File); !ok {
+			cmd.Stdin = nil
+			pipe, err := cmd.StdinPipe()
+			if err != nil {
+				return err
+			}
+			go func() {
+				_, _ = io.Copy(pipe, in) // ends with the process
+				_ = pipe.Close()
+			}()
+		}
+	}
+	return cmd.Run()
+}
+
+// exitCode tells the process's own end from runc's failure to run it.
+func exitCode(cmd *exec.Cmd, err error, logFile string) (int, error) {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return 0, nil
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return 0, fmt.Errorf("run runc: %w", err)
+	}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal()), nil
+	}
+	if text, _ := os.ReadFile(logFile); len(text) > 0 {
+		if i := bytes.Index(text, []byte("exec failed")); i >= 0 {
+			return 0, errors.New("OCI runtime " + strings.TrimRight(strings.TrimSpace(string(text[i:])), `"`))
+		}
+	}
+	return exit.ExitCode(), nil
+}
+
+// killPidFile kills the process that runc wrote down, or does so soon.
+func killPidFile(path string) {
+	for end := time.Now().Add(waitForOutput); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && pid > 1 {
+			_ = unix.Kill(pid, unix.SIGKILL)
+			return
+		}
+	}
+}

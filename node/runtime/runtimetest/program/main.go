@@ -1,0 +1,187 @@
+// Command program is what the conformance suite runs in containers. It obeys
+// the variables of simulated containers, so that one suite fits all drivers,
+// and has verbs that look at the world a container sees.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	verbs := map[string]func(args []string) error{
+		"run": run, "echo": echo, "cat": cat, "touch": touch, "id": id, "env": env, "pwd": pwd, "alloc": alloc,
+		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep,
+	}
+	name := "run"
+	if len(os.Args) > 1 {
+		name = os.Args[1]
+	}
+	verb, ok := verbs[name]
+	if !ok {
+		fail(fmt.Errorf("unknown verb %q", name))
+	}
+	var args []string
+	if len(os.Args) > 2 {
+		args = os.Args[2:]
+	}
+	if err := verb(args); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(99)
+}
+
+// run waits for a signal or for what SLIPWAY_SIM_EXIT says.
+func run([]string) error {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGQUIT)
+	fmt.Println("running")
+	fmt.Fprintln(os.Stderr, "to stderr")
+	timer := make(<-chan time.Time)
+	code := 0
+	if v := os.Getenv("SLIPWAY_SIM_EXIT"); v != "" {
+		d, c := step(v)
+		timer, code = time.After(d), c
+	}
+	for {
+		select {
+		case <-timer:
+			fmt.Println("last words")
+			os.Exit(code)
+		case s := <-stop:
+			switch v := os.Getenv("SLIPWAY_SIM_STOP"); v {
+			case "ignore":
+			case "":
+				os.Exit(128 + int(s.(syscall.Signal)))
+			default:
+				d, c := step(v)
+				time.Sleep(d)
+				os.Exit(c)
+			}
+		}
+	}
+}
+
+func step(v string) (time.Duration, int) {
+	a, b, _ := strings.Cut(v, ":")
+	d, err := time.ParseDuration(a)
+	if err != nil {
+		fail(err)
+	}
+	n, err := strconv.Atoi(b)
+	if err != nil {
+		fail(err)
+	}
+	return d, n
+}
+
+func echo(args []string) error { fmt.Println(strings.Join(args, " ")); return nil }
+
+func cat(args []string) error {
+	for _, a := range args {
+		b, err := os.ReadFile(a)
+		if err != nil {
+			return err
+		}
+		os.Stdout.Write(b)
+	}
+	return nil
+}
+
+func touch(args []string) error { return os.WriteFile(args[0], []byte("x"), 0o644) }
+
+func stat(args []string) error {
+	var st syscall.Stat_t
+	if err := syscall.Stat(args[0], &st); err != nil {
+		return err
+	}
+	fmt.Printf("%o %d:%d\n", st.Mode&0o7777, st.Uid, st.Gid)
+	return nil
+}
+
+func id([]string) error {
+	groups, err := os.Getgroups()
+	fmt.Println(os.Getuid(), os.Getgid(), groups)
+	return err
+}
+
+func env([]string) error {
+	fmt.Println(strings.Join(os.Environ(), "\n"))
+	return nil
+}
+
+func pwd([]string) error {
+	d, err := os.Getwd()
+	fmt.Println(d)
+	return err
+}
+
+func pid([]string) error { fmt.Println(os.Getpid()); return nil }
+
+// alloc fills memory until it has so many MiB.
+func alloc(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	var held [][]byte
+	for range n {
+		b := make([]byte, 1<<20)
+		for i := range b {
+			b[i] = byte(i)
+		}
+		held = append(held, b)
+	}
+	fmt.Println("holds", len(held))
+	select {}
+}
+
+// burn keeps a processor busy.
+func burn([]string) error {
+	for i := 0; ; i++ {
+		_ = i * i
+	}
+}
+
+func limit([]string) error {
+	var l syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
+	fmt.Println(l.Cur, l.Max)
+	return err
+}
+
+func exit(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	os.Exit(n)
+	return nil
+}
+
+func copyInput([]string) error { _, err := io.Copy(os.Stdout, os.Stdin); return err }
+
+func sleep(args []string) error {
+	d, err := time.ParseDuration(args[0])
+	time.Sleep(d)
+	return err
+}
+
+// orphan leaves a child behind that becomes a zombie when nobody reaps it,
+// and then counts zombies.
+func orphan([]string) error {
+	child := exec.Command("/proc/self/exe", "exit", "0")
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return child.Start() // not waited for
+}
