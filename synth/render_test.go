@@ -2,9 +2,12 @@ package synth_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-dev/slipway/manifest"
 	"github.com/slipway-dev/slipway/synth"
@@ -12,37 +15,150 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func reference(t testing.TB) *manifest.Manifest {
+func load(t testing.TB, path string) *manifest.Manifest {
 	t.Helper()
-	m, err := manifest.Load("../slipway.yaml", manifest.Options{})
+	m, err := manifest.Load(path, manifest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Architecture = "amd64" // the golden template is the same on every machine
+	if path == "../slipway.yaml" {
+		m.Architecture = "amd64" // it leaves it open; the golden template is the same on every machine
+	}
 	return m
 }
 
-func TestReferencePlatformIsAsTheGoldenTemplate(t *testing.T) {
-	template, err := synth.Render(reference(t))
+func render(t testing.TB, m *manifest.Manifest) *synth.Template {
+	t.Helper()
+	template, err := synth.Render(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/reference.template.json", template.JSON())
-	t.Logf("%d resources, %d bytes", len(template.Resources), len(template.JSON()))
+	return template
 }
 
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
+// The golden templates are checked with cfn-lint in continuous integration (make lint), which knows every property of every type.
+func TestTemplatesAreAsTheGoldenOnes(t *testing.T) {
+	for path, file := range map[string]string{
+		"../slipway.yaml":      "testdata/reference.template.json",
+		"testdata/frugal.yaml": "testdata/frugal.template.json",
+		"testdata/lavish.yaml": "testdata/lavish.template.json",
+	} {
+		template := render(t, load(t, path))
+		got := template.JSON()
+		if *update {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s differs; run go test ./synth -update and read the difference", file)
+		}
+		t.Logf("%s: %d resources, %d bytes", file, len(template.Resources), len(got))
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+}
+
+func TestReferencePlatformFitsIntoOneRequest(t *testing.T) {
+	if size := len(render(t, load(t, "../slipway.yaml")).JSON()); size > synth.MaxInline {
+		t.Errorf("%d bytes; CloudFormation takes %d without a bucket", size, synth.MaxInline)
 	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run go test ./synth -update and read the difference", file)
+}
+
+// The names users type: commands, scripts and dashboards depend on each of them.
+func TestReferencePlatformHasTheNamesUsersType(t *testing.T) {
+	m := load(t, "../slipway.yaml")
+	template := render(t, m)
+	property := func(id, key string) any {
+		t.Helper()
+		r, ok := template.Resource(id)
+		if !ok {
+			t.Fatalf("no resource %s", id)
+		}
+		for _, f := range r.Properties {
+			if f.Key == key {
+				return f.Value
+			}
+		}
+		t.Fatalf("%s has no %s", id, key)
+		return nil
+	}
+	for _, want := range []struct{ id, key, value string }{
+		{"Cluster", "ClusterName", "microservices-cluster-dev"},
+		{"Namespace", "Name", "dev.local"},
+		{"LoadBalancer", "Name", "microservices-dev"},
+		{"PaymentService", "ServiceName", "payment-service-dev"},
+		{"OrderTaskDefinition", "Family", "order-service-dev"},
+		{"NotificationLogGroup", "LogGroupName", "/ecs/notification-service-dev"},
+		{"OrderRepository", "RepositoryName", "order-service-dev"},
+		{"PaymentDiscovery", "Name", "payment"},
+	} {
+		if got := property(want.id, want.key); got != want.value {
+			t.Errorf("%s of %s: %v, want %s", want.key, want.id, got, want.value)
+		}
+	}
+	var outputs []string
+	for _, o := range template.Outputs {
+		outputs = append(outputs, o.ID)
+	}
+	if got := strings.Join(outputs, " "); got != "VpcId ClusterName LoadBalancerDns EcrRepoPayment EcrRepoOrder EcrRepoNotification" {
+		t.Errorf("outputs: %s", got)
+	}
+	for _, r := range template.Resources {
+		if text, _ := json.Marshal(r.Properties); bytes.Contains(text, []byte(`"Key":"Name"`)) && !bytes.Contains(text, []byte(`"Value":"microservices-dev-`)) {
+			t.Errorf("%s: the Name tag does not say microservices", r.ID)
+		}
+	}
+}
+
+func TestFoundationIsTheRepositoriesOfTheWhole(t *testing.T) {
+	whole := render(t, load(t, "../slipway.yaml"))
+	foundation := synth.Foundation(whole)
+	if len(foundation.Resources) != 3 || len(foundation.Outputs) != 3 || len(foundation.Parameters) != 0 {
+		t.Fatalf("%d resources, %d outputs, %d parameters", len(foundation.Resources), len(foundation.Outputs), len(foundation.Parameters))
+	}
+	for _, r := range foundation.Resources {
+		same, ok := whole.Resource(r.ID)
+		if one, _ := json.Marshal(r.Properties); ok {
+			if other, _ := json.Marshal(same.Properties); !bytes.Equal(one, other) {
+				t.Errorf("%s would change in the second deployment", r.ID)
+			}
+		} else {
+			t.Errorf("%s would be deleted in the second deployment", r.ID)
+		}
+	}
+}
+
+func TestTooManyServicesAreRefused(t *testing.T) {
+	m := load(t, "testdata/lavish.yaml")
+	for i := range 60 {
+		s := m.Services[1]
+		s.Name = "svc" + strings.Repeat("x", i)
+		m.Services = append(m.Services, s)
+	}
+	if _, err := synth.Render(m); err == nil || !strings.Contains(err.Error(), "a stack holds 500") {
+		t.Error(err)
+	}
+}
+
+func TestRenderingTakesNoTime(t *testing.T) {
+	m := load(t, "../slipway.yaml")
+	best := time.Hour
+	for range 5 { // the best of five, since the machine does other things too
+		began := time.Now()
+		render(t, m).JSON()
+		best = min(best, time.Since(began))
+	}
+	if best > 50*time.Millisecond {
+		t.Errorf("%s", best)
+	}
+}
+
+func BenchmarkRenderReference(b *testing.B) {
+	m := load(b, "../slipway.yaml")
+	for b.Loop() {
+		render(b, m).JSON()
 	}
 }
