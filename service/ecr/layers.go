@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-dev/slipway/service/ecr/registry"
 )
 
-// partSize is what InitiateLayerUpload asks clients to send at once: 20 MiB,
-// as ECR does.
-const partSize = 20 << 20
+// partSize is what InitiateLayerUpload asks clients to send at once: 10 MiB, so
+// that a part in base64 fits the largest request taken.
+const partSize = 10 << 20
 
 // downloadLife is how long a URL of GetDownloadUrlForLayer is good.
 const downloadLife = time.Hour

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -28,9 +29,18 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	body, pipe := io.Pipe()
 	w := &pipeWriter{header: http.Header{}, pipe: pipe, started: make(chan struct{})}
+	// A reader that stops must not leave the handler waiting.
+	stop := context.AfterFunc(req.Context(), func() { body.CloseWithError(req.Context().Err()) })
 	go func() {
 		defer cancel()
+		defer stop()
 		defer r.Body.Close()
+		defer func() {
+			if p := recover(); p != nil {
+				pipe.CloseWithError(fmt.Errorf("registry: panic: %v", p))
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
 		t.handler.ServeHTTP(w, r)
 		w.WriteHeader(http.StatusOK)
 		pipe.Close()
@@ -38,11 +48,8 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-w.started:
 	case <-req.Context().Done():
-		body.CloseWithError(req.Context().Err())
 		return nil, req.Context().Err()
 	}
-	// A reader that stops must not wait for the handler, nor it for the reader.
-	context.AfterFunc(req.Context(), func() { body.CloseWithError(req.Context().Err()) })
 	res := &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.sent, Body: body, ContentLength: -1, Request: req,

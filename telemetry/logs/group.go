@@ -141,6 +141,7 @@ func (g *group) append(stream string, events []Event) error {
 		g.buf = nil
 	}
 	g.s.markDirty(g)
+	g.s.publish(g.name, stream, events)
 	return nil
 }
 

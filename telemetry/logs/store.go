@@ -46,6 +46,10 @@ type Store struct {
 	groups map[string]*group
 	closed bool
 
+	tails struct {
+		sync.RWMutex
+		all map[*Tail]bool
+	}
 	flush struct {
 		sync.Mutex
 		timer *time.Timer
