@@ -45,7 +45,9 @@ func TestCloudWatchSpeaksThreeProtocols(t *testing.T) {
 type proving struct {
 	client   *Client
 	services map[string]*Service
-	got      any    // input that arrived last
+	mux      *Mux
+	got      any // input that arrived last
+	plan     *codec.Plan
 	streamed string // and the body, when it is a stream
 }
 
@@ -62,12 +64,13 @@ func newProving(t *testing.T) *proving {
 		s.handle(o.name, o.in, o.out, func(_ context.Context, in any) (any, error) {
 			p.streamed = drain(reflect.ValueOf(in).Elem())
 			p.got = in
-			_, plan := s.operations[o.name].plans()
+			var plan *codec.Plan
+			p.plan, plan = s.operations[o.name].plans()
 			return generated(plan, o.out), nil
 		})
 	}
-	mux := NewMux(testConfig(), all...)
-	server := httptest.NewServer(mux)
+	p.mux = NewMux(testConfig(), all...)
+	server := httptest.NewServer(p.mux)
 	t.Cleanup(server.Close)
 	p.client = NewClient(ClientConfig{Endpoint: server.URL, Region: testScope.Region, AccessKey: testKey, SecretKey: testSecret})
 	return p
@@ -247,7 +250,7 @@ func generate(p *codec.Plan, v reflect.Value, f *codec.Field, depth int) bool {
 		v.Set(n)
 		return true
 	}
-	if depth == 0 && (p.Kind == codec.Struct || p.Kind == codec.List || p.Kind == codec.Map) {
+	if depth == 0 && (p.Kind == codec.Struct || p.Kind == codec.List || p.Kind == codec.Map || p.Kind == codec.Document) {
 		return false
 	}
 	switch p.Kind {
@@ -294,17 +297,13 @@ func generate(p *codec.Plan, v reflect.Value, f *codec.Field, depth int) bool {
 }
 
 func generateStruct(p *codec.Plan, v reflect.Value, depth int) bool {
-	set := len(p.Fields) == 0
 	for i := range p.Fields {
 		f := &p.Fields[i]
-		if generate(f.Plan, f.Value(v), f, depth-1) {
-			set = true
-			if p.Shape.Union {
-				break
-			}
+		if generate(f.Plan, f.Value(v), f, depth-1) && p.Shape.Union {
+			return true
 		}
 	}
-	return set
+	return !p.Shape.Union
 }
 
 const streamText = "streamed \x00 bytes"

@@ -147,7 +147,7 @@ func bodyStream(x *exchange, secret string) io.ReadCloser {
 		if secret == "" { // AnyAuth: no key to check the chunks with
 			payload = sigv4.StreamingUnsignedTrailer
 		}
-		return stream{&chunked{sigv4.NewChunkReader(x.r.Body, x.auth, secret, payload)}, x.r.Body}
+		return &chunked{sigv4.NewChunkReader(x.r.Body, x.auth, secret, payload), x.r.Body}
 	case sigv4.Unsigned, "":
 		return x.r.Body
 	}
@@ -160,10 +160,13 @@ type stream struct {
 }
 
 // chunked words the errors of a chunked body.
-type chunked struct{ *sigv4.ChunkReader }
+type chunked struct {
+	chunks *sigv4.ChunkReader
+	io.Closer
+}
 
 func (c *chunked) Read(p []byte) (int, error) {
-	n, err := c.ChunkReader.Read(p)
+	n, err := c.chunks.Read(p)
 	if errors.Is(err, sigv4.ErrChunkSignature) {
 		return n, Errorf("SignatureDoesNotMatch", http.StatusForbidden, "%s", noMatchS3)
 	}
@@ -173,8 +176,14 @@ func (c *chunked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Trailer gives the operation the trailing headers once the body was read.
-func (c *chunked) Trailer() http.Header { return c.ChunkReader.Trailer }
+// Trailer is the trailing headers of a streamed request body that was read to
+// its end, such as x-amz-checksum-crc32. It is nil when the body has none.
+func Trailer(body io.Reader) http.Header {
+	if c, ok := body.(*chunked); ok {
+		return c.chunks.Trailer
+	}
+	return nil
+}
 
 // hashed compares a streamed body with its announced hash.
 type hashed struct {

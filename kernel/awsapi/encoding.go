@@ -70,7 +70,7 @@ func (e *encoding) request(ctx context.Context, endpoint string, v reflect.Value
 		return nil, err
 	}
 	for k, values := range header {
-		r.Header[k] = values
+		r.Header[http.CanonicalHeaderKey(k)] = values
 	}
 	if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
 		r.ContentLength = n

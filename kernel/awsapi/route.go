@@ -24,6 +24,8 @@ func (m *Mux) route(x *exchange) error {
 		if p := strings.Split(x.r.URL.Path, "/"); len(p) == 5 && p[1] == "service" && p[3] == "operation" {
 			x.service, x.name = m.byTarget[p[2]], p[4]
 		}
+	case m.isREST(x.auth.Service): // before forms: curl sends objects as one
+		return m.routeREST(x)
 	case contentType == "application/x-www-form-urlencoded" || x.r.URL.Query().Has("Action"):
 		return m.routeForm(x)
 	default:
@@ -34,6 +36,11 @@ func (m *Mux) route(x *exchange) error {
 	}
 	x.find()
 	return nil
+}
+
+func (m *Mux) isREST(scope string) bool {
+	s := m.byScope[scope]
+	return s != nil && strings.HasPrefix(s.model.Metadata.Protocol, "rest-")
 }
 
 // find looks the named operation up.

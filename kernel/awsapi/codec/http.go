@@ -129,7 +129,8 @@ func SetHeaders(p *Plan, v reflect.Value, header http.Header) (status int) {
 			header.Set(f.locationName(), headerText(f, fv))
 		case "headers":
 			for _, k := range sortedKeys(fv) {
-				header.Set(f.locationName()+k.String(), clean(fv.MapIndex(k).String()))
+				// Not Header.Set: S3 gives these names back in lower case.
+				header[strings.ToLower(f.locationName()+k.String())] = []string{clean(fv.MapIndex(k).String())}
 			}
 		case "statusCode":
 			status = int(fv.Int())
