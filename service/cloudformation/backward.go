@@ -1,0 +1,314 @@
+package cloudformation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+)
+
+// deleteAll deletes every resource, those that others depend on last. It is the way back of a creation and the way of a deletion.
+func (p *progress) deleteAll() error {
+	if p.op.Phase == Deleting {
+		if user, name, used := p.exportUsed(); used {
+			p.finish("DELETE_FAILED", exportInUse(name, user))
+			return nil
+		}
+	}
+	busy := false
+	for again := true; again; {
+		again = false
+		for _, id := range slices.Clone(p.order) {
+			r := p.rows[id]
+			if r.Step != "" {
+				busy = true
+				continue
+			}
+			if p.settledDown(r) || p.needed(id) {
+				continue
+			}
+			p.remove(r)
+			again = true // it may have gone at once, and freed others
+			busy = busy || p.rows[id].Step != ""
+		}
+	}
+	if busy {
+		return nil
+	}
+	why := p.failures("delete")
+	if p.op.Phase == Rollback {
+		if why != "" {
+			p.finish("ROLLBACK_FAILED", why)
+		} else {
+			p.finish("ROLLBACK_COMPLETE", "")
+		}
+		return nil
+	}
+	if why != "" {
+		p.finish("DELETE_FAILED", why)
+	} else {
+		p.finish("DELETE_COMPLETE", "")
+	}
+	return nil
+}
+
+// settledDown reports whether nothing more can be done to delete a resource in this operation.
+func (p *progress) settledDown(r Resource) bool {
+	switch r.Status {
+	case "DELETE_COMPLETE", "DELETE_SKIPPED":
+		return len(r.Doomed) == 0 || r.Operation == p.op.ID
+	case "DELETE_FAILED":
+		return r.Operation == p.op.ID
+	}
+	return false
+}
+
+// needed reports whether a resource that is still there depends on id.
+func (p *progress) needed(id string) bool {
+	for _, other := range p.rows {
+		if other.LogicalID == id || other.Status == "DELETE_COMPLETE" || other.Status == "DELETE_SKIPPED" {
+			continue
+		}
+		if slices.Contains(other.DependsOn, id) {
+			return true
+		}
+		for _, v := range other.Doomed {
+			if slices.Contains(v.DependsOn, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remove starts the deletion of a resource, or skips it as its policy says.
+func (p *progress) remove(r Resource) {
+	r.Operation = p.op.ID
+	if r.Before != nil && r.Origin == Replaced { // a replacement whose old resource was not cleaned up
+		r.Doomed = append(slices.Clone(r.Doomed), *r.Before)
+		r.Before, r.Origin = nil, ""
+	}
+	switch {
+	case p.op.Phase == Deleting && slices.Contains(p.op.Retain, r.LogicalID), p.retained(r):
+		r.Doomed = nil
+		p.set(r, "DELETE_SKIPPED", "")
+	case r.PhysicalID == "" && len(r.Doomed) == 0:
+		p.set(r, "DELETE_COMPLETE", "")
+	default:
+		r.Step, r.Since = StepDelete, p.now
+		p.set(r, "DELETE_IN_PROGRESS", "")
+	}
+}
+
+// retained reports whether the deletion policy keeps a resource that its stack lets go of.
+func (p *progress) retained(r Resource) bool {
+	made := r.Origin == Added && p.op.Kind != Delete // undoing what this operation itself made
+	switch r.DeletePolicy {
+	case template.Retain:
+		return r.PhysicalID != "" && !(made && p.op.RetainExceptOnCreate)
+	case template.RetainExceptOnCreate:
+		return r.PhysicalID != "" && !made
+	}
+	return false
+}
+
+func (p *progress) exportUsed() (Stack, string, bool) {
+	for _, o := range p.stack.Outputs {
+		if o.Export == "" {
+			continue
+		}
+		if user, ok := importer(p.tx, p.stack.Scope.Key(o.Export), p.stack); ok {
+			return user, o.Export, true
+		}
+	}
+	return Stack{}, "", false
+}
+
+// revert brings every resource of an update back to what it was before.
+func (p *progress) revert() error {
+	busy := false
+	for _, id := range slices.Clone(p.order) {
+		r := p.rows[id]
+		switch {
+		case r.Step != "":
+			busy = true
+		case r.Before == nil && r.Origin == "" && r.Status == "UPDATE_FAILED":
+			p.set(r, "UPDATE_COMPLETE", "") // it failed before anything was done
+		case r.Before == nil || (r.Operation == p.op.ID && r.failed() && r.Reverting):
+		case slices.Contains(p.op.Skip, id):
+			r.Version, r.Before, r.Origin, r.Reverting = *r.Before, nil, "", false
+			p.set(r, "UPDATE_COMPLETE", "")
+		default:
+			p.takeBack(r)
+			busy = busy || p.rows[id].Step != ""
+		}
+	}
+	if busy {
+		return nil
+	}
+	var failed []string
+	for _, id := range p.order {
+		if r := p.rows[id]; r.Reverting && r.failed() {
+			failed = append(failed, id)
+		}
+	}
+	if len(failed) > 0 {
+		p.stack.Rollback = p.op.Previous
+		p.finish("UPDATE_ROLLBACK_FAILED", fmt.Sprintf("The following resource(s) failed to update: [%s]. ", strings.Join(failed, ", ")))
+		return nil
+	}
+	p.op.Reverted = true
+	p.stack.Rollback = nil
+	if p.op.Previous != nil {
+		p.stack.Deployment = *p.op.Previous
+	}
+	p.enter(Cleanup, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
+	return nil
+}
+
+// takeBack undoes what the update did to one resource. A replaced one needs no work: its old self is still there.
+func (p *progress) takeBack(r Resource) {
+	r.Operation = p.op.ID
+	before := *r.Before
+	if r.Origin == Replaced {
+		if r.PhysicalID != "" && r.PhysicalID != before.PhysicalID {
+			r.Doomed = append(slices.Clone(r.Doomed), r.Version)
+		}
+		status := r.Status
+		r.Version, r.Before, r.Origin, r.Reverting = before, nil, "", false
+		if status != "UPDATE_COMPLETE" {
+			note(p.tx, r, p.op, p.now, "UPDATE_IN_PROGRESS", "")
+		}
+		p.set(r, "UPDATE_COMPLETE", "")
+		return
+	}
+	// The state is what is really there; only the wish goes back.
+	before.State, before.PhysicalID = r.State, r.PhysicalID
+	r.Version, r.Reverting = before, true
+	p.step(r, StepUpdate, "UPDATE_IN_PROGRESS")
+}
+
+// cleanup deletes what an update, or its way back, leaves over: resources no longer in the template, and replaced ones. What fails here is only told.
+func (p *progress) cleanup() error {
+	keep, err := p.kept()
+	if err != nil {
+		return err
+	}
+	p.keep = keep
+	busy := false
+	for again := true; again; {
+		again = false
+		for _, id := range slices.Clone(p.order) {
+			r := p.rows[id]
+			if r.Step != "" {
+				busy = true
+				continue
+			}
+			if p.sweep(r, keep[id]) {
+				again = true
+				if now, ok := p.rows[id]; ok && now.Step != "" {
+					busy = true
+				}
+			}
+		}
+	}
+	if busy {
+		return nil
+	}
+	switch {
+	case p.op.Reverted:
+		p.finish("UPDATE_ROLLBACK_COMPLETE", "")
+	case p.op.Kind == Create:
+		p.finish("CREATE_COMPLETE", "")
+	default:
+		p.finish("UPDATE_COMPLETE", "")
+	}
+	return nil
+}
+
+// kept says which logical ids stay.
+func (p *progress) kept() (map[string]bool, error) {
+	keep := map[string]bool{}
+	if p.op.Reverted {
+		for id, r := range p.rows {
+			keep[id] = r.Origin != Added
+		}
+		return keep, nil
+	}
+	bound, err := p.bound()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range bound.Active() {
+		keep[r.LogicalID] = true
+	}
+	return keep, nil
+}
+
+// sweep takes one row a step further in Cleanup, and reports whether it did anything.
+func (p *progress) sweep(r Resource, keep bool) bool {
+	if keep && r.Origin == Replaced && r.Before != nil {
+		r.Doomed = append(slices.Clone(r.Doomed), *r.Before)
+		r.Before, r.Origin = nil, ""
+		p.put(r)
+	}
+	switch {
+	case !keep && (r.Status == "DELETE_COMPLETE" || r.Status == "DELETE_SKIPPED" || (r.Status == "DELETE_FAILED" && r.Operation == p.op.ID)):
+		p.drop(r.LogicalID)
+	case !keep && !p.blocked(r):
+		p.remove(r)
+	case keep && len(r.Doomed) > 0 && !p.blocked(r):
+		p.discard(r)
+	default:
+		return false
+	}
+	return true
+}
+
+// discard starts the deletion of the doomed versions of a resource that stays.
+func (p *progress) discard(r Resource) {
+	kept := slices.Clone(r.Doomed)
+	r.Doomed = slices.DeleteFunc(kept, func(v Version) bool {
+		retain := v.ReplPolicy == template.Retain && !p.op.Reverted
+		if retain || v.PhysicalID == "" {
+			old := r
+			old.Version = v
+			if retain {
+				note(p.tx, old, p.op, p.now, "DELETE_SKIPPED", "")
+			}
+			return true
+		}
+		return false
+	})
+	if len(r.Doomed) > 0 {
+		r.Step, r.Since = StepDiscard, p.now
+		for _, v := range r.Doomed {
+			old := r
+			old.Version = v
+			note(p.tx, old, p.op, p.now, "DELETE_IN_PROGRESS", "")
+		}
+	}
+	p.put(r)
+}
+
+// blocked reports whether something else that Cleanup still has to delete depends on a row.
+func (p *progress) blocked(r Resource) bool {
+	for id, other := range p.rows {
+		if id == r.LogicalID {
+			continue
+		}
+		for _, v := range other.Doomed {
+			if slices.Contains(v.DependsOn, r.LogicalID) {
+				return true
+			}
+		}
+		if p.keep[id] && other.Origin == Replaced && other.Before != nil && slices.Contains(other.Before.DependsOn, r.LogicalID) {
+			return true
+		}
+		if !p.keep[id] && slices.Contains(other.DependsOn, r.LogicalID) && other.Status != "DELETE_COMPLETE" && other.Status != "DELETE_SKIPPED" && other.Status != "DELETE_FAILED" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+package cloudformation
+
+import (
+	"context"
+
+	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// CreateStack begins a stack.
+func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*api.CreateStackOutput, error) {
+	name := deref(in.StackName)
+	if err := checkStackName(name); err != nil {
+		return nil, err
+	}
+	if in.DisableRollback != nil && *in.DisableRollback && in.OnFailure != "" {
+		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both")
+	}
+	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	st := fresh(ctx, name)
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs})
+	if err != nil {
+		return nil, err
+	}
+	st.Deployment, st.Description = d, bound.Description
+	st.Protected = deref(in.EnableTerminationProtection)
+	st.DisableRollback, st.Timeout = deref(in.DisableRollback), deref(in.TimeoutInMinutes)
+	st.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
+	onFailure := string(in.OnFailure)
+	if st.DisableRollback {
+		onFailure = "DO_NOTHING"
+	}
+	at := now()
+	st.Created = at
+	op := operation(ctx, st, Create, in.ClientRequestToken)
+	op.Desired, op.OnFailure, op.RetainExceptOnCreate = d, onFailure, st.RetainExceptOnCreate
+	op.Deadline = deadline(at, st.Timeout)
+	id := st.ID
+	err = s.Store.Update(func(tx *store.Tx) error {
+		if old, err := find(ctx, tx, name); err == nil {
+			if op.Token != "" && old.LastToken == op.Token && old.LastKind == Create {
+				id = old.ID
+				return nil // the same request again
+			}
+			return awsapi.Errorf("AlreadyExistsException", 400, "Stack [%s] already exists", name)
+		}
+		st := st
+		Templates.Put(tx, Template{st.Key(), d.Template, body})
+		start(tx, &st, op, "CREATE_IN_PROGRESS", "User Initiated")
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Log.Info("stack creation begins", "stack", name, "resources", len(bound.Active()))
+	return &api.CreateStackOutput{StackId: &id, OperationId: &op.ID}, nil
+}
+
+// fresh is a stack that does not exist yet.
+func fresh(ctx context.Context, name string) Stack {
+	scope := awsapi.CallerOf(ctx).Scope
+	id := newID()
+	return Stack{Scope: scope, ID: stackARN(scope, name, id), Name: name, UUID: id}
+}
+
+func operation(ctx context.Context, st Stack, kind Kind, token *string) Operation {
+	return Operation{Stack: st.Key(), ID: newID(), Kind: kind, Phase: Forward, Token: deref(token), Caller: awsapi.CallerOf(ctx).ARN}
+}
+
+// start writes an operation and the stack's first status of it.
+func start(tx *store.Tx, st *Stack, op Operation, status, reason string) {
+	st.LastOperation, st.LastKind, st.LastToken = op.ID, op.Kind, op.Token
+	Operations.Put(tx, op)
+	setStatus(tx, st, op, now(), status, reason)
+}

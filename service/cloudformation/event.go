@@ -1,0 +1,63 @@
+package cloudformation
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+const stackType = "AWS::CloudFormation::Stack"
+
+// emit appends an event to its stack's history.
+func emit(tx *store.Tx, e Event) {
+	seq, err := Sequences.Get(tx, e.Stack)
+	if err != nil {
+		seq = Sequence{Stack: e.Stack}
+	}
+	seq.Last++
+	Sequences.Put(tx, seq)
+	e.Seq = seq.Last
+	if e.ID == "" {
+		e.ID = fmt.Sprintf("%s-%s-%s", e.LogicalID, e.Status, e.Time.Format("2006-01-02T15:04:05.000Z"))
+	}
+	Events.Put(tx, e)
+}
+
+// setStatus moves a stack to a status and records it.
+func setStatus(tx *store.Tx, st *Stack, op Operation, at time.Time, status, reason string) {
+	st.Status, st.Reason = status, reason
+	Stacks.Put(tx, *st)
+	emit(tx, Event{
+		Stack: st.Key(), ID: hashID(st.ID, op.ID, status, at.String()), LogicalID: st.Name, PhysicalID: st.ID, Type: stackType, Time: at, Status: status, Reason: reason,
+		Token: op.Token, Operation: op.ID,
+	})
+}
+
+// setResource moves a resource to a status and records it with the properties it is being given.
+func setResource(tx *store.Tx, r *Resource, op Operation, at time.Time, status, reason string) {
+	r.Status, r.Reason, r.Changed = status, reason, at
+	Resources.Put(tx, *r)
+	note(tx, *r, op, at, status, reason)
+}
+
+// note records an event of a resource without changing its row.
+func note(tx *store.Tx, r Resource, op Operation, at time.Time, status, reason string) {
+	emit(tx, Event{
+		Stack: r.Stack, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Time: at, Status: status, Reason: reason,
+		Properties: string(r.Properties), Token: op.Token, Operation: op.ID,
+	})
+}
+
+// parent is the key of the stack that a row below it belongs to.
+func parent(key string) string { return key[:strings.LastIndexByte(key, '/')] }
+
+func encode(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("cloudformation: encode %T: %v", v, err)) // decoded JSON always encodes
+	}
+	return raw
+}

@@ -1,0 +1,315 @@
+package cloudformation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+)
+
+// forward starts every resource whose dependencies are complete, and moves on when all are, or when one has failed.
+func (p *progress) forward() error {
+	if p.op.Cancelled {
+		p.stop("")
+		return nil
+	}
+	if !p.op.Deadline.IsZero() {
+		if !p.now.Before(p.op.Deadline) {
+			p.stop("Stack creation time exceeded the specified timeout. ")
+			return nil
+		}
+		p.again = p.op.Deadline.Sub(p.now)
+	}
+	bound, err := p.bound()
+	if err != nil {
+		return p.broken(err)
+	}
+	waiting := false
+	for _, r := range bound.Ordered() {
+		row, known := p.rows[r.LogicalID]
+		if !known || row.Operation != p.op.ID {
+			if !p.ready(bound.Dependencies(r)) {
+				waiting = true
+				continue
+			}
+			p.begin(bound, r)
+			row = p.rows[r.LogicalID]
+		}
+		if row.failed() {
+			p.stop("")
+			return nil
+		}
+		waiting = waiting || row.Step != ""
+	}
+	if waiting {
+		return nil
+	}
+	return p.complete(bound)
+}
+
+// ready reports whether resources have done their part of this operation.
+func (p *progress) ready(ids []string) bool {
+	for _, id := range ids {
+		if r, ok := p.rows[id]; !ok || r.Operation != p.op.ID || r.Step != "" || r.failed() {
+			return false
+		}
+	}
+	return true
+}
+
+// begin decides what one resource needs and writes it as the row's step.
+func (p *progress) begin(bound *template.Bound, r *template.Resource) {
+	row, exists := p.rows[r.LogicalID]
+	if exists && row.Status == "CREATE_FAILED" || strings.HasPrefix(row.Status, "DELETE_") {
+		// Left over from an operation that was not rolled back: what there is of it goes, and it is made again.
+		if row.PhysicalID != "" {
+			row.Doomed = append(slices.Clone(row.Doomed), row.Version)
+		}
+		row.Version, exists = Version{}, false
+	}
+	next := Version{
+		DependsOn: bound.Dependencies(r), StackTags: stackTags(p.op.Desired.Tags), DeletePolicy: r.DeletionPolicy, ReplPolicy: r.UpdateReplacePolicy,
+	}
+	props, err := bound.Properties(r, p.environment())
+	if err == nil && r.Metadata != nil {
+		var meta any
+		meta, err = bound.Eval(r.Metadata, p.environment())
+		next.Metadata = encode(meta)
+	}
+	if err != nil {
+		p.refuse(row, r, exists, err)
+		return
+	}
+	next.Properties = encode(props)
+	if exists && row.PhysicalID == "" && row.Before != nil { // a replacement that was never made
+		row.Version, row.Origin, row.Before = *row.Before, "", nil
+	}
+	row.Stack, row.LogicalID, row.Type = p.op.Stack, r.LogicalID, r.Type
+	if !exists {
+		next.Token = p.token(r.LogicalID)
+		row.Version, row.Origin, row.Before = next, Added, nil
+		p.step(row, StepCreate, "CREATE_IN_PROGRESS")
+		return
+	}
+	p.change(row, next, props)
+}
+
+// change compares a resource that exists with what it shall be.
+func (p *progress) change(row Resource, next Version, props map[string]any) {
+	t := p.s.types[row.Type]
+	plan := compare(t, row.Version, next, props)
+	before := row.Version
+	if row.Before != nil && row.Origin != "" { // an update that failed before was not rolled back
+		before = *row.Before
+	}
+	switch {
+	case plan.Replacement != "True" && !plan.Handled && row.Status != "UPDATE_FAILED":
+		next.PhysicalID, next.State, next.Token = row.PhysicalID, row.State, row.Token
+		row.Version, row.Operation = next, p.op.ID
+		p.put(row)
+	case plan.Replacement != "True":
+		next.PhysicalID, next.State, next.Token = row.PhysicalID, row.State, row.Token
+		row.Before, row.Version = &before, next
+		if row.Origin != Replaced {
+			row.Origin = Changed
+		}
+		p.step(row, StepUpdate, "UPDATE_IN_PROGRESS")
+	case plan.Clash != "":
+		row.Operation = p.op.ID
+		p.set(row, "UPDATE_FAILED", fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. "+
+			"Rename %s and update the stack again.", plan.Clash))
+	default:
+		if row.Origin == Replaced && row.PhysicalID != before.PhysicalID {
+			row.Doomed = append(slices.Clone(row.Doomed), row.Version)
+		} else {
+			before.State = row.State
+		}
+		note(p.tx, row, p.op, p.now, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new physical resource; hence creating one.")
+		next.Token = p.token(row.LogicalID)
+		row.Before, row.Version, row.Origin = &before, next, Replaced
+		p.step(row, StepCreate, "UPDATE_IN_PROGRESS")
+	}
+}
+
+func (p *progress) step(row Resource, step Step, status string) {
+	row.Step, row.Since, row.Operation = step, p.now, p.op.ID
+	p.set(row, status, "")
+}
+
+// token names the creation of a resource within this operation.
+func (p *progress) token(id string) string { return hashID("create", p.op.ID, string(p.op.Phase), id) }
+
+// refuse fails a resource whose properties cannot be computed.
+func (p *progress) refuse(row Resource, r *template.Resource, exists bool, err error) {
+	status := "CREATE_FAILED"
+	if exists {
+		status = "UPDATE_FAILED"
+	} else {
+		row = Resource{Stack: p.op.Stack, LogicalID: r.LogicalID, Type: r.Type, Origin: Added, Doomed: row.Doomed}
+	}
+	row.Operation = p.op.ID
+	p.set(row, status, failure(err, ""))
+}
+
+// stop begins the end of an operation that cannot succeed: nothing new starts, and what is under way is interrupted.
+func (p *progress) stop(reason string) {
+	p.op.Reason += reason
+	p.enter(Stopping, "", "")
+	for _, id := range p.order {
+		if r := p.rows[id]; r.Step != "" {
+			p.cancel = append(p.cancel, Resources.Key(r))
+		}
+	}
+}
+
+// broken rolls back for a reason that no single resource has.
+func (p *progress) broken(err error) error {
+	if e, ok := errors.AsType[*template.Error](err); ok {
+		p.stop(e.Message + ". ")
+		return nil
+	}
+	return err
+}
+
+// complete ends Forward: outputs, exports, then what the update no longer needs.
+func (p *progress) complete(bound *template.Bound) error {
+	imports := []string{}
+	env := recorder{p.environment(), &imports}
+	outputs, err := outputsOf(bound, env)
+	if err == nil {
+		err = p.exportsAllowed(outputs)
+	}
+	if err == nil {
+		err = recordImports(bound, env)
+	}
+	if err != nil {
+		p.stop(strings.TrimSuffix(failure(err, ""), ".") + ". ")
+		return nil
+	}
+	slices.Sort(imports)
+	p.stack.Outputs, p.stack.Imports = outputs, slices.Compact(imports)
+	p.stack.Description = bound.Description
+	if p.op.Kind == Create && !p.anyDoomed() {
+		p.finish("CREATE_COMPLETE", "")
+		return nil
+	}
+	p.enter(Cleanup, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
+	return nil
+}
+
+func (p *progress) anyDoomed() bool {
+	for _, r := range p.rows {
+		if len(r.Doomed) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func outputsOf(bound *template.Bound, env template.Env) ([]Output, error) {
+	var out []Output
+	for _, o := range bound.Outputs {
+		if !bound.Holds(o.Condition) {
+			continue
+		}
+		v, err := bound.Eval(o.Value, env)
+		if err != nil {
+			return nil, err
+		}
+		text, ok := template.Text(v)
+		if !ok {
+			return nil, &template.Error{Message: fmt.Sprintf("Template format error: The Value field of every Outputs member must evaluate to a String (output %s)", o.Name)}
+		}
+		row := Output{Key: o.Name, Value: text, Description: o.Description}
+		if o.Export != nil {
+			name, err := bound.Eval(o.Export, env)
+			if err != nil {
+				return nil, err
+			}
+			if row.Export, ok = template.Text(name); !ok || row.Export == "" {
+				return nil, &template.Error{Message: fmt.Sprintf("Template format error: Output %s is malformed. The Name field of every Export member must evaluate to a String.", o.Name)}
+			}
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// exportsAllowed refuses a name that another stack exports, and changes to exports in use.
+func (p *progress) exportsAllowed(outputs []Output) error {
+	values := map[string]string{}
+	for _, o := range outputs {
+		if o.Export == "" {
+			continue
+		}
+		if _, other, ok := export(p.tx, p.stack.Scope.Key(o.Export), o.Export); ok && other.ID != p.stack.ID {
+			return &template.Error{Message: fmt.Sprintf("Export with name %s is already exported by stack %s.", o.Export, other.Name)}
+		}
+		values[o.Export] = o.Value
+	}
+	for _, o := range p.stack.Outputs {
+		if o.Export == "" {
+			continue
+		}
+		value, kept := values[o.Export]
+		user, used := importer(p.tx, p.stack.Scope.Key(o.Export), p.stack)
+		switch {
+		case used && !kept:
+			return &template.Error{Message: exportInUse(o.Export, user)}
+		case used && value != o.Value:
+			return &template.Error{Message: fmt.Sprintf("Export %s cannot be updated as it is in use by %s", o.Export, user.Name)}
+		}
+	}
+	return nil
+}
+
+func exportInUse(name string, user Stack) string {
+	return fmt.Sprintf("Delete canceled. Cannot delete export %s as it is in use by %s.", name, user.Name)
+}
+
+// recordImports asks env for every value the active resources use, so that their imports become known.
+func recordImports(bound *template.Bound, env template.Env) error {
+	for _, r := range bound.Active() {
+		if _, err := bound.Properties(r, env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopping waits for what is under way, then chooses the way back.
+func (p *progress) stopping() error {
+	for _, id := range p.order {
+		if p.rows[id].Step != "" {
+			return nil
+		}
+	}
+	why := p.failures("create", "update") + p.op.Reason
+	switch {
+	case p.op.Kind == Create && p.op.OnFailure == "DO_NOTHING":
+		p.finish("CREATE_FAILED", why)
+	case p.op.Kind == Create && p.op.OnFailure == "DELETE":
+		p.enter(Deleting, "DELETE_IN_PROGRESS", why+"Delete requested by user.")
+	case p.op.Kind == Create:
+		p.enter(Rollback, "ROLLBACK_IN_PROGRESS", why+"Rollback requested by user.")
+	case p.op.Kind == Delete:
+		p.enter(Deleting, "DELETE_IN_PROGRESS", "User Initiated")
+	case p.op.OnFailure == "DO_NOTHING":
+		p.stack.Rollback = p.op.Previous
+		p.finish("UPDATE_FAILED", why)
+	default:
+		p.enter(Revert, "UPDATE_ROLLBACK_IN_PROGRESS", why)
+	}
+	return nil
+}
+
+// deadline is when a creation of a stack gives up.
+func deadline(at time.Time, minutes int32) time.Time {
+	if minutes <= 0 {
+		return time.Time{}
+	}
+	return at.Add(time.Duration(minutes) * time.Minute)
+}

@@ -1,0 +1,267 @@
+package cloudformation
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// strictBody is AWS's limit for a template given inline, in bytes.
+const strictBody = 51_200
+
+var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+
+func checkStackName(name string) error {
+	if !stackName.MatchString(name) {
+		return invalid("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: "+
+			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
+	}
+	return nil
+}
+
+// body reads the template of a request: inline, by URL, or the one the stack has.
+func (s *Service) body(ctx context.Context, inline, url *string, previous func() (string, error)) (string, error) {
+	given := 0
+	for _, ok := range []bool{inline != nil, url != nil, previous != nil} {
+		if ok {
+			given++
+		}
+	}
+	if given != 1 {
+		return "", invalid("Either Template URL or Template Body must be specified.")
+	}
+	switch {
+	case inline != nil:
+		if s.StrictQuotas && len(*inline) > strictBody {
+			return "", invalid("1 validation error detected: Value '%s...' at 'templateBody' failed to satisfy constraint: "+
+				"Member must have length less than or equal to %d", (*inline)[:64], strictBody)
+		}
+		return *inline, nil
+	case previous != nil:
+		return previous()
+	case s.Fetch == nil:
+		return "", invalid("S3 error: TemplateURL %s cannot be read: this engine has no S3 service yet. Pass the template as TemplateBody.", *url)
+	}
+	text, err := s.Fetch(ctx, *url)
+	if err != nil {
+		return "", invalid("S3 error: %v", err)
+	}
+	return text, nil
+}
+
+// parse reads a template and checks what depends on the engine's resource types.
+func (s *Service) parse(body string) (*template.Template, error) {
+	t, err := template.Parse(body, template.Limits{})
+	if err != nil {
+		return nil, clientError(err)
+	}
+	var unknown []string
+	for _, r := range t.Resources {
+		if _, ok := s.types[r.Type]; !ok {
+			unknown = append(unknown, r.Type)
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return nil, invalid("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(unknown), ", "))
+	}
+	return t, clientError(t.CheckAttributes(func(id, typ, attribute string) error {
+		if s.types[typ].HasAttribute(attribute) {
+			return nil
+		}
+		return &template.Error{Message: noAttribute(id, attribute)}
+	}))
+}
+
+// request is what CreateStack, UpdateStack and CreateChangeSet have in common.
+type request struct {
+	body         string
+	parameters   []api.Parameter
+	tags         []api.Tag // nil keeps the stack's tags on updates
+	capabilities []api.Capability
+	role         *string
+	notify       []string
+}
+
+// deployment checks a request against a stack, which may not exist yet, and binds the template.
+func (s *Service) deployment(ctx context.Context, st Stack, q request) (Deployment, *template.Bound, error) {
+	t, err := s.parse(q.body)
+	if err != nil {
+		return Deployment{}, nil, err
+	}
+	if len(t.Transforms) > 0 {
+		if err := transforms(t, q.capabilities); err != nil {
+			return Deployment{}, nil, err
+		}
+	}
+	if need, _ := capabilities(t); need != "" && !granted(need, q.capabilities) {
+		return Deployment{}, nil, needs(need)
+	}
+	d := Deployment{Template: digest(q.body), NotificationARNs: q.notify, Tags: st.Deployment.Tags, RoleARN: st.Deployment.RoleARN}
+	for _, c := range q.capabilities {
+		d.Capabilities = append(d.Capabilities, string(c))
+	}
+	if q.role != nil {
+		d.RoleARN = *q.role
+	}
+	if q.tags != nil {
+		if d.Tags, err = tagsOf(q.tags); err != nil {
+			return Deployment{}, nil, err
+		}
+	}
+	if d.Parameters, err = s.parameters(ctx, st, t, q.parameters); err != nil {
+		return Deployment{}, nil, err
+	}
+	b, err := t.Bind(s.inputs(st, d))
+	if err != nil {
+		return Deployment{}, nil, clientError(err)
+	}
+	d.Parameters = d.Parameters[:0:0]
+	for _, v := range b.Values {
+		d.Parameters = append(d.Parameters, Parameter{Key: v.Name, Value: v.Value, Resolved: v.Resolved, NoEcho: v.NoEcho})
+	}
+	return d, b, nil
+}
+
+// parameters merges given values with those of the stack (UsePreviousValue), and looks up what SSM holds.
+func (s *Service) parameters(ctx context.Context, st Stack, t *template.Template, given []api.Parameter) ([]Parameter, error) {
+	var out []Parameter
+	for _, p := range given {
+		key := deref(p.ParameterKey)
+		if slices.ContainsFunc(out, func(o Parameter) bool { return o.Key == key }) {
+			return nil, invalid("Parameter '%s' is specified more than once", key)
+		}
+		value := deref(p.ParameterValue)
+		if p.UsePreviousValue != nil && *p.UsePreviousValue {
+			i := slices.IndexFunc(st.Deployment.Parameters, func(o Parameter) bool { return o.Key == key })
+			if i < 0 {
+				return nil, invalid("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", key)
+			}
+			value = st.Deployment.Parameters[i].Value
+		} else if p.ParameterValue == nil {
+			return nil, invalid("Parameter %s must have a value or UsePreviousValue", key)
+		}
+		out = append(out, Parameter{Key: key, Value: value})
+	}
+	for _, p := range t.Parameters {
+		name := deref(p.Default)
+		i := slices.IndexFunc(out, func(o Parameter) bool { return o.Key == p.Name })
+		if i >= 0 {
+			name = out[i].Value
+		}
+		if !strings.HasPrefix(p.Type, "AWS::SSM::Parameter::Value<") || s.Config.Parameter == nil {
+			continue
+		}
+		v, ok := s.Config.Parameter(ctx, st.Scope, name)
+		if !ok {
+			continue // Bind says so
+		}
+		if i < 0 {
+			out = append(out, Parameter{Key: p.Name, Value: name})
+			i = len(out) - 1
+		}
+		out[i].Resolved = v
+	}
+	return out, nil
+}
+
+func tagsOf(in []api.Tag) ([]cfn.Tag, error) {
+	if len(in) > 50 {
+		return nil, invalid("1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50")
+	}
+	var out []cfn.Tag
+	for _, t := range in {
+		if strings.HasPrefix(deref(t.Key), "aws:") {
+			return nil, invalid("aws: prefixed tag key names are not allowed for external use.")
+		}
+		out = append(out, cfn.Tag{Key: deref(t.Key), Value: deref(t.Value)})
+	}
+	slices.SortFunc(out, func(a, b cfn.Tag) int { return strings.Compare(a.Key, b.Key) })
+	return out, nil
+}
+
+// nameProperty is the property that gives an IAM resource a custom name: such templates need CAPABILITY_NAMED_IAM.
+var nameProperty = map[string]string{
+	"AWS::IAM::AccessKey": "", "AWS::IAM::Group": "GroupName", "AWS::IAM::InstanceProfile": "InstanceProfileName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+	"AWS::IAM::Policy": "", "AWS::IAM::Role": "RoleName", "AWS::IAM::User": "UserName", "AWS::IAM::UserToGroupAddition": "",
+}
+
+// capabilities is the capability a template needs, "" for none, and why.
+func capabilities(t *template.Template) (need, why string) {
+	var types []string
+	for _, r := range t.Resources {
+		property, ok := nameProperty[r.Type]
+		if !ok {
+			continue
+		}
+		types = append(types, r.Type)
+		if need == "" {
+			need = "CAPABILITY_IAM"
+		}
+		if property != "" && r.Properties.Get(property) != nil {
+			need = "CAPABILITY_NAMED_IAM"
+		}
+	}
+	if need == "" {
+		return "", ""
+	}
+	slices.Sort(types)
+	return need, fmt.Sprintf("The following resource(s) require capabilities: [%s]", strings.Join(slices.Compact(types), ", "))
+}
+
+func granted(need string, have []api.Capability) bool {
+	return slices.Contains(have, api.Capability(need)) || (need == "CAPABILITY_IAM" && slices.Contains(have, "CAPABILITY_NAMED_IAM"))
+}
+
+// transforms accepts the language extensions, whose functions are part of the engine, and refuses macros.
+func transforms(t *template.Template, have []api.Capability) error {
+	if !slices.Contains(have, "CAPABILITY_AUTO_EXPAND") {
+		return needs("CAPABILITY_AUTO_EXPAND")
+	}
+	for _, name := range t.Transforms {
+		if name != "AWS::LanguageExtensions" {
+			return invalid("No transform named %s found.", name)
+		}
+	}
+	return nil
+}
+
+// find is the stack with a name or ARN that the caller may see. A deleted one is found by its ARN only.
+func find(ctx context.Context, r store.Reader, name string) (Stack, error) {
+	scope := awsapi.CallerOf(ctx).Scope
+	if key, ok := stackKey(name); ok {
+		st, err := Stacks.Get(r, key)
+		if err != nil || st.Scope != scope {
+			return Stack{}, noStack(name)
+		}
+		return st, nil
+	}
+	for st := range Stacks.By(r, "name", scope.Key(name)) {
+		return st, nil
+	}
+	return Stack{}, noStack(name)
+}
+
+func deref[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+// optional is a pointer to s, nil when it is empty.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

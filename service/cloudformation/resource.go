@@ -1,0 +1,41 @@
+package cloudformation
+
+import (
+	"context"
+
+	"github.com/slipway-dev/slipway/kernel/cfn"
+)
+
+// Resources are the types CloudFormation has itself: placeholders without any effect.
+func (s *Service) Resources() []cfn.Type {
+	return []cfn.Type{
+		cfn.Of("AWS::CDK::Metadata", placeholder[cdkMetadata]{func(p *cdkMetadata) *string { return &p.ID }}),
+		cfn.Of("AWS::CloudFormation::WaitConditionHandle", placeholder[waitHandle]{func(p *waitHandle) *string { return &p.ID }}),
+	}
+}
+
+// cdkMetadata is what the CDK adds to every stack to count its constructs.
+type cdkMetadata struct {
+	ID        string `cfn:"id,readOnly"`
+	Analytics string
+}
+
+// waitHandle is often used as a resource that does nothing, in templates whose other resources are conditional.
+type waitHandle struct {
+	ID string `cfn:"id,readOnly"`
+}
+
+// placeholder makes nothing but a name.
+type placeholder[P any] struct{ id func(*P) *string }
+
+func (h placeholder[P]) Create(ctx context.Context, p *P) error {
+	r, _ := cfn.From(ctx)
+	*h.id(p) = r.Name(128)
+	return nil
+}
+
+func (placeholder[P]) Read(context.Context, *P) error { return nil }
+
+func (placeholder[P]) Delete(context.Context, *P) error { return nil }
+
+func (placeholder[P]) Update(context.Context, *P, *P) error { return nil }

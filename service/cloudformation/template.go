@@ -1,0 +1,120 @@
+package cloudformation
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+)
+
+// GetTemplate returns the template of a stack or of a change set, as it was given.
+func (s *Service) GetTemplate(ctx context.Context, in *api.GetTemplateInput) (*api.GetTemplateOutput, error) {
+	r := s.Store.Snapshot()
+	var key, hash string
+	if in.ChangeSetName != nil {
+		cs, _, err := findChangeSet(ctx, r, *in.ChangeSetName, in.StackName)
+		if err != nil {
+			return nil, err
+		}
+		key, hash = cs.Stack, cs.Deployment.Template
+	} else {
+		st, err := find(ctx, r, deref(in.StackName))
+		if err != nil {
+			return nil, err
+		}
+		key, hash = st.Key(), st.Deployment.Template
+	}
+	row, err := Templates.Get(r, key+"/"+hash)
+	if err != nil {
+		return nil, invalid("Template does not exist for stack %s", deref(in.StackName))
+	}
+	return &api.GetTemplateOutput{TemplateBody: &row.Body, StagesAvailable: []api.TemplateStage{"Original", "Processed"}}, nil
+}
+
+// ValidateTemplate makes every check that needs no parameter values.
+func (s *Service) ValidateTemplate(ctx context.Context, in *api.ValidateTemplateInput) (*api.ValidateTemplateOutput, error) {
+	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.parse(body)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ValidateTemplateOutput{Description: optional(t.Description), DeclaredTransforms: t.Transforms}
+	for _, p := range t.Parameters {
+		out.Parameters = append(out.Parameters, api.TemplateParameter{
+			ParameterKey: &p.Name, DefaultValue: p.Default, NoEcho: &p.NoEcho, Description: optional(p.Description),
+		})
+	}
+	if need, why := capabilities(t); need != "" {
+		out.Capabilities, out.CapabilitiesReason = []api.Capability{api.Capability(need)}, &why
+	}
+	return out, nil
+}
+
+// GetTemplateSummary describes a template, given or of a stack: parameters, capabilities, resource types.
+func (s *Service) GetTemplateSummary(ctx context.Context, in *api.GetTemplateSummaryInput) (*api.GetTemplateSummaryOutput, error) {
+	var stored func() (string, error)
+	if in.StackName != nil {
+		r := s.Store.Snapshot()
+		st, err := find(ctx, r, *in.StackName)
+		if err != nil {
+			return nil, err
+		}
+		stored = s.previous(r, st, new(true))
+	}
+	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, stored)
+	if err != nil {
+		return nil, err
+	}
+	t, err := template.Parse(body, template.Limits{})
+	if err != nil {
+		return nil, clientError(err)
+	}
+	out := &api.GetTemplateSummaryOutput{
+		Description: optional(t.Description), Version: optional(t.Version), DeclaredTransforms: t.Transforms, ResourceTypes: []string{},
+	}
+	if t.Metadata != nil {
+		raw, err := json.Marshal(t.Metadata.Value())
+		if err != nil {
+			return nil, err
+		}
+		out.Metadata = new(string(raw))
+	}
+	for _, p := range t.Parameters {
+		out.Parameters = append(out.Parameters, declaration(p))
+	}
+	s.summarize(t, out)
+	if need, why := capabilities(t); need != "" {
+		out.Capabilities, out.CapabilitiesReason = []api.Capability{api.Capability(need)}, &why
+	}
+	return out, nil
+}
+
+func declaration(p *template.Parameter) api.ParameterDeclaration {
+	return api.ParameterDeclaration{
+		ParameterKey: &p.Name, DefaultValue: p.Default, ParameterType: &p.Type, NoEcho: &p.NoEcho, Description: optional(p.Description),
+		ParameterConstraints: &api.ParameterConstraints{AllowedValues: p.AllowedValues},
+	}
+}
+
+// summarize adds the resource types, and by which property each could be imported.
+func (s *Service) summarize(t *template.Template, out *api.GetTemplateSummaryOutput) {
+	ids := map[string][]string{}
+	for _, r := range t.Resources {
+		ids[r.Type] = append(ids[r.Type], r.LogicalID)
+		if !slices.Contains(out.ResourceTypes, r.Type) {
+			out.ResourceTypes = append(out.ResourceTypes, r.Type)
+		}
+	}
+	for _, name := range out.ResourceTypes {
+		if typ, ok := s.types[name]; ok {
+			out.ResourceIdentifierSummaries = append(out.ResourceIdentifierSummaries, api.ResourceIdentifierSummary{
+				ResourceType: &name, LogicalResourceIds: ids[name], ResourceIdentifiers: []string{typ.IDProperty()},
+			})
+		}
+	}
+}

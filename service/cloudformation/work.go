@@ -1,0 +1,315 @@
+package cloudformation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// Polling of Settled and of deletions that wait for something else. Changes of the store poke a settling resource too: polling is for what no row shows.
+const (
+	firstPoll    = 50 * time.Millisecond
+	lastPoll     = 2 * time.Second
+	deleteGiveUp = 5 * time.Minute
+)
+
+// task is the work of one resource at one moment.
+type task struct {
+	s     *Service
+	key   string
+	row   Resource
+	stack Stack
+	op    Operation
+	typ   cfn.Type
+}
+
+// work does the step a resource row asks for.
+func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
+	r := s.Store.Snapshot()
+	row, err := Resources.Get(r, key)
+	if err != nil || row.Step == "" {
+		return 0, nil
+	}
+	t := task{s: s, key: key, row: row, typ: s.types[row.Type]}
+	if t.op, err = Operations.Get(r, row.Stack); err != nil {
+		return 0, nil // the operation ended: nobody waits for this step
+	}
+	if t.stack, err = Stacks.Get(r, row.Stack); err != nil {
+		return 0, fmt.Errorf("stack of resource %s: %w", key, err)
+	}
+	ctx, done := s.flights.begin(t.context(ctx, row.Version), key)
+	defer done()
+	switch row.Step {
+	case StepCreate:
+		return t.create(ctx)
+	case StepUpdate:
+		return t.update(ctx)
+	case StepSettle:
+		return t.settle(ctx)
+	case StepDelete:
+		return t.remove(ctx)
+	case StepDiscard:
+		return t.discard(ctx)
+	}
+	return 0, fmt.Errorf("resource %s has the unknown step %q", key, row.Step)
+}
+
+// context carries what handlers want to know: scope, token and the request.
+func (t task) context(ctx context.Context, v Version) context.Context {
+	ctx = awsapi.WithCaller(ctx, awsapi.Caller{Scope: t.stack.Scope, ARN: t.op.Caller})
+	ctx = awsapi.WithToken(ctx, v.Token)
+	tags := map[string]string{
+		cfn.TagStackID: t.stack.ID, cfn.TagStackName: t.stack.Name, cfn.TagLogicalID: t.row.LogicalID,
+	}
+	var own []cfn.Tag
+	if v.StackTags != "" {
+		_ = json.Unmarshal([]byte(v.StackTags), &own) // written by us
+	}
+	for _, tag := range own {
+		tags[tag.Key] = tag.Value
+	}
+	return cfn.With(ctx, cfn.Request{
+		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags,
+	})
+}
+
+func (t task) create(ctx context.Context) (time.Duration, error) {
+	props, err := t.properties(ctx)
+	var in cfn.Instance
+	if err == nil {
+		in, err = t.typ.Create(ctx, props)
+	}
+	return t.made(ctx, in, err, "Resource creation Initiated")
+}
+
+func (t task) update(ctx context.Context) (time.Duration, error) {
+	in := t.row.instance()
+	props, err := t.properties(ctx)
+	if err == nil && t.typ.Updatable() {
+		var out cfn.Instance
+		if out, err = t.typ.Update(ctx, in, props); err == nil {
+			in = out
+		}
+	}
+	return t.made(ctx, in, err, "")
+}
+
+// properties are what the handler is given: the row's, with dynamic references resolved.
+func (t task) properties(ctx context.Context) (map[string]any, error) {
+	props := t.row.properties()
+	if !template.HasDynamic(props) {
+		return props, nil
+	}
+	var resolve template.Resolver
+	if t.s.Resolve != nil {
+		resolve = func(d template.Dynamic) (string, error) { return t.s.Resolve(ctx, t.stack.Scope, d) }
+	}
+	v, err := template.ResolveDynamic(props, resolve)
+	if err != nil {
+		return nil, err
+	}
+	return v.(map[string]any), nil
+}
+
+// made records what a create or update gave. A type that has nothing to wait for is complete in the same write.
+func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated string) (time.Duration, error) {
+	settled := false
+	if err == nil {
+		var out cfn.Instance
+		if settled, out, err = t.typ.Settled(ctx, in); err == nil {
+			in = out
+		}
+	}
+	err = t.interrupted(ctx, err)
+	return t.again(settled || err != nil), t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		r.PhysicalID = in.ID
+		if len(in.State) > 0 {
+			r.State = in.State
+		}
+		if initiated != "" && in.ID != "" && err == nil {
+			setResource(tx, r, op, now(), inProgress(*r), initiated)
+		}
+		r.Step, r.Since = StepSettle, now()
+		t.conclude(tx, r, op, settled, err)
+	})
+}
+
+func (t task) settle(ctx context.Context) (time.Duration, error) {
+	if t.op.Phase == Stopping {
+		return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) { t.conclude(tx, r, op, false, context.Canceled) })
+	}
+	settled, in, err := t.typ.Settled(ctx, t.row.instance())
+	err = t.interrupted(ctx, err)
+	if err == nil && !settled {
+		return t.again(false), nil
+	}
+	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		if err == nil {
+			r.State = in.State
+		}
+		t.conclude(tx, r, op, settled, err)
+	})
+}
+
+// interrupted turns whatever error a cancelled handler gave into a cancellation.
+func (t task) interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Canceled
+	}
+	return err
+}
+
+// conclude ends the work on a resource: complete, failed, or still settling.
+func (t task) conclude(tx *store.Tx, r *Resource, op Operation, settled bool, err error) {
+	verb := "CREATE"
+	if strings.HasPrefix(r.Status, "UPDATE") {
+		verb = "UPDATE"
+	}
+	switch {
+	case err != nil:
+		r.Step = ""
+		setResource(tx, r, op, now(), verb+"_FAILED", t.reason(verb, err))
+	case settled:
+		r.Step = ""
+		if r.Reverting {
+			r.Reverting, r.Before, r.Origin = false, nil, ""
+		}
+		setResource(tx, r, op, now(), verb+"_COMPLETE", "")
+	default:
+		Resources.Put(tx, *r)
+	}
+}
+
+func (t task) reason(verb string, err error) string {
+	if errors.Is(err, context.Canceled) {
+		return map[string]string{"CREATE": "Resource creation cancelled", "UPDATE": "Resource update cancelled"}[verb]
+	}
+	return failure(err, t.row.Token)
+}
+
+func inProgress(r Resource) string {
+	verb, _, _ := strings.Cut(r.Status, "_")
+	return verb + "_IN_PROGRESS"
+}
+
+func (t task) remove(ctx context.Context) (time.Duration, error) {
+	err := t.discardAll(t.row.Doomed)
+	if err == nil && t.row.PhysicalID != "" {
+		if err = t.typ.Delete(ctx, t.row.instance()); gone(err) {
+			err = nil
+		}
+	}
+	if err == nil {
+		var left bool
+		if left, err = t.remains(ctx, t.row.Version); left {
+			return t.again(false), nil
+		}
+	}
+	if t.patient(err) {
+		return t.again(false), nil
+	}
+	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		r.Step = ""
+		if err != nil {
+			setResource(tx, r, op, now(), "DELETE_FAILED", failure(err, r.Token))
+			return
+		}
+		r.Doomed = nil
+		setResource(tx, r, op, now(), "DELETE_COMPLETE", "")
+	})
+}
+
+// discard deletes the doomed versions. What cannot be deleted is told and let go, as CloudFormation does in its cleanup.
+func (t task) discard(context.Context) (time.Duration, error) {
+	err := t.discardAll(t.row.Doomed)
+	if t.patient(err) {
+		return t.again(false), nil
+	}
+	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		status, why := "DELETE_COMPLETE", ""
+		if err != nil {
+			status, why = "DELETE_FAILED", failure(err, r.Token)
+		}
+		for _, v := range r.Doomed {
+			old := *r
+			old.Version = v
+			note(tx, old, op, now(), status, why)
+		}
+		r.Step, r.Doomed = "", nil
+		Resources.Put(tx, *r)
+	})
+}
+
+func (t task) discardAll(versions []Version) error {
+	for _, v := range versions {
+		if v.PhysicalID == "" {
+			continue
+		}
+		ctx := t.context(context.Background(), v)
+		if err := t.typ.Delete(ctx, v.instance()); err != nil && !gone(err) {
+			return err
+		}
+		if left, err := t.remains(ctx, v); err != nil || left {
+			if err == nil {
+				err = errLeft
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+var errLeft = errors.New("still being deleted")
+
+// remains asks types that take a while to go whether one is still there.
+func (t task) remains(ctx context.Context, v Version) (bool, error) {
+	if v.PhysicalID == "" {
+		return false, nil
+	}
+	left, err := t.typ.Remains(ctx, v.instance())
+	if gone(err) {
+		return false, nil
+	}
+	return left, err
+}
+
+// patient reports whether a deletion shall be tried again because something else has to go first.
+func (t task) patient(err error) bool {
+	return errors.Is(err, errLeft) || (err != nil && busy(err) && time.Since(t.row.Since) < deleteGiveUp)
+}
+
+// again is when to look next: soon at first, then at a quarter of the time waited.
+func (t task) again(done bool) time.Duration {
+	if done {
+		return 0
+	}
+	return max(firstPoll, min(lastPoll, time.Since(t.row.Since)/4))
+}
+
+// write changes the row, unless another step has been chosen meanwhile.
+func (t task) write(fn func(tx *store.Tx, r *Resource, op Operation)) error {
+	err := t.s.Store.Update(func(tx *store.Tx) error {
+		r, err := Resources.Get(tx, t.key)
+		if err != nil || r.Step != t.row.Step || r.Token != t.row.Token {
+			return nil
+		}
+		op, err := Operations.Get(tx, r.Stack)
+		if err != nil {
+			return fmt.Errorf("operation: %w", err)
+		}
+		fn(tx, &r, op)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record %s of %s: %w", t.row.Step, t.key, err)
+	}
+	return nil
+}
