@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -124,7 +125,29 @@ func (r *router) connect(i Interface, cidr netip.Prefix, own netip.Addr, pin str
 	if err := r.setUpOutside(i.Addr, own, mac); err != nil {
 		return err
 	}
+	if err := awaitCarrier(h); err != nil {
+		return err
+	}
 	return pinNetns(pin)
+}
+
+// awaitCarrier waits until eth0, whose peer came up after it, does send: the
+// kernel takes note of a carrier in the background, and drops packets until
+// then. Asking for the link hurries it on kernels since 6.8.
+func awaitCarrier(h *netlink.Handle) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		l, err := h.LinkByIndex(ethIndex)
+		if err != nil {
+			return fmt.Errorf("state of eth0: %w", err)
+		}
+		if l.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if wait > time.Second {
+			return errors.New("eth0 has no carrier")
+		}
+		time.Sleep(wait)
+	}
 }
 
 // Indexes of the links of a fresh namespace.
