@@ -1,0 +1,47 @@
+# Slipway. `make help` lists the targets.
+GO ?= go
+BIN := bin/slipway
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/slipway-dev/slipway/cli.Version=$(VERSION)
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help up down build test test-all bench lint fmt gen deps deps-test clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: deps build ## install what is missing, build, start the engine, deploy the platform, print its addresses
+	@$(BIN) up
+
+down: ## delete the platform, stop the engine, leave nothing behind
+	@if [ -x $(BIN) ]; then $(BIN) down --all; else echo "nothing is built, so nothing runs"; fi
+
+build: ## build bin/slipway
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/slipway
+
+test: deps-test build ## install what the tests need and run them all
+	$(GO) vet ./...
+	$(GO) test -race -timeout 20m ./...
+
+bench: deps-test build ## print the figures: load balancer, API, start, memory
+	@$(GO) run ./bench
+
+lint: ## vet, staticcheck, golangci-lint
+	$(GO) vet ./...
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## format every file
+	$(TOOL) gofumpt -w $$(git ls-files '*.go' | grep -v '^api/.*types.go')
+
+gen: ## regenerate the API types and the manifest's schema
+	$(GO) generate ./api/... ./manifest/...
+
+deps: ## install what running needs: runc, uidmap
+	@sh .ci/install run
+
+deps-test: ## install what the tests need besides: skopeo, haproxy, nginx...
+	@sh .ci/install test
+
+clean: ## remove what was built
+	rm -rf bin cdk.out

@@ -1,0 +1,237 @@
+// Package engine is the composition root: it joins the store, the node and
+// every AWS service into the one process that answers the API.
+//
+// It runs inside the sandbox (node/sandbox). It may be killed at any time:
+// what it knows is in the store, what it runs is kept by init, and the next
+// engine process goes on from there.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/loop"
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/node/sandbox"
+	"github.com/slipway-dev/slipway/service/cloudformation"
+	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/ecr"
+	"github.com/slipway-dev/slipway/service/ecs"
+	"github.com/slipway-dev/slipway/service/elbv2"
+	"github.com/slipway-dev/slipway/service/iam"
+	"github.com/slipway-dev/slipway/service/logs"
+	"github.com/slipway-dev/slipway/service/servicediscovery"
+	"github.com/slipway-dev/slipway/service/sts"
+)
+
+// Engine is everything, joined.
+type Engine struct {
+	set   Settings
+	log   *slog.Logger
+	host  *sandbox.Host
+	store *store.Store
+	node  *node
+	state Health
+
+	mux      *awsapi.Mux
+	apis     []*awsapi.Service
+	loops    []loop.Loop
+	runners  []func(context.Context) error
+	closers  []func() error
+	ecr      *ecr.Service
+	sessions *sessions
+}
+
+// service is what every AWS service offers to the engine.
+type service interface {
+	API() *awsapi.Service
+	Resources() []cfn.Type
+	Loops() []loop.Loop
+}
+
+// Run is the engine process: it answers until ctx ends or the sandbox goes.
+func Run(ctx context.Context, version string) error {
+	host, err := sandbox.Connect()
+	if err != nil {
+		return err
+	}
+	set, err := LoadSettings(host.StateDir())
+	if err != nil {
+		return err
+	}
+	set = set.Defaults(!host.Rootless())
+	level := slog.LevelInfo
+	if set.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	e, err := open(ctx, host, set, version, log)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	return e.run(ctx)
+}
+
+// open joins everything; nothing runs yet.
+func open(ctx context.Context, host *sandbox.Host, set Settings, version string, log *slog.Logger) (e *Engine, err error) {
+	limits, _ := host.Limits()
+	e = &Engine{set: set, log: log, host: host, state: Health{
+		Status: "ok", Version: version, Rootless: host.Rootless(), Limits: limits, Runtime: "runc", StartedAt: time.Now().UTC(), AnyAuth: set.AnyAuth,
+	}}
+	if set.Simulated {
+		e.state.Runtime, e.state.Limits = "simulated", false
+	}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	if e.store, err = store.Open(store.Config{Path: filepath.Join(host.StateDir(), storeFile)}, tables()...); err != nil {
+		return nil, err
+	}
+	e.closers = append(e.closers, e.store.Close)
+	if _, err := ensureRoot(e.store, set, host.StateDir()); err != nil {
+		return nil, err
+	}
+	if err := e.openServices(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// tables are all tables of the store.
+func tables() []store.Schema {
+	var all []store.Schema
+	for _, t := range [][]store.Schema{
+		agent.Tables(), iam.Tables(), sts.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
+		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudformation.Tables(),
+	} {
+		all = append(all, t...)
+	}
+	return all
+}
+
+// scope is where unsigned and undirected things belong.
+func (e *Engine) scope() arn.Scope { return arn.Scope{Account: e.set.Account, Region: e.set.Region} }
+
+// openServices makes the node and every service, lower ones first.
+func (e *Engine) openServices(ctx context.Context) (err error) {
+	dir := func(name string) string { return filepath.Join(e.host.StateDir(), name) }
+	e.ecr, err = ecr.New(ecr.Config{
+		Store: e.store, Log: e.log, Dir: dir("registry"), Host: clientAddress(e.set.API), DefaultScope: e.scope(),
+	})
+	if err != nil {
+		return err
+	}
+	logService, err := logs.New(logs.Config{Store: e.store, Log: e.log, Dir: dir("logs")})
+	if err != nil {
+		return err
+	}
+	e.closers = append(e.closers, logService.Close)
+	if err := e.openNode(ctx, logService); err != nil {
+		return err
+	}
+	balancers, err := elbv2.New(elbv2.Config{
+		Store: e.store, Log: e.log, Speed: e.set.Speed, Sockets: e.host, Network: e.node.network,
+		HostAddress: e.set.HostAddress, PortOffset: e.set.PortOffset, Dir: dir("balancers"),
+	})
+	if err != nil {
+		return err
+	}
+	e.runners = append(e.runners, balancers.Run)
+	e.sessions = &sessions{endpoint: "ws://" + clientAddress(e.set.API), exec: e.node.agent.Exec, waiting: map[string]session{}}
+
+	services := []service{
+		iam.New(iam.Config{Store: e.store, Log: e.log}),
+		sts.New(sts.Config{Store: e.store, Log: e.log}),
+		ec2.New(ec2.Config{Store: e.store, Log: e.log, Network: e.node.network}),
+		logService,
+		e.ecr,
+		servicediscovery.New(servicediscovery.Config{Store: e.store, Log: e.log}),
+		balancers,
+		ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Sessions: e.sessions}),
+	}
+	var types []cfn.Type
+	for _, s := range services {
+		types = append(types, s.Resources()...)
+	}
+	services = append(services, cloudformation.New(cloudformation.Config{
+		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas,
+	}))
+	for _, s := range services {
+		e.apis = append(e.apis, s.API())
+		e.loops = append(e.loops, s.Loops()...)
+	}
+	e.mux = awsapi.NewMux(awsapi.Config{
+		Credentials: credentials(e.store), DefaultScope: e.scope(), AnyAuth: e.set.AnyAuth, Log: e.log,
+	}, e.apis...)
+	return nil
+}
+
+// run starts every loop, answers the API, and says that the engine is ready.
+// One part that ends with an error ends all.
+func (e *Engine) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listener, err := e.host.Listen(ctx, e.set.API)
+	if err != nil {
+		return fmt.Errorf("listen on %s for the API: %w; choose another address with: slipway engine start --api HOST:PORT", e.set.API, err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range e.loops {
+		group.Go(func() error { return l.Run(ctx, e.store, e.log) })
+	}
+	for _, r := range e.runners {
+		group.Go(func() error { return r(ctx) })
+	}
+	server := e.server()
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("serve the API: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-e.host.Gone():
+		}
+		cancel()
+		return server.Close()
+	})
+	if e.set.AnyAuth {
+		e.log.Warn("any credentials are taken as root's: SLIPWAY_AUTH=any is for test suites on this machine only")
+	}
+	if err := e.host.Ready(ctx); err != nil {
+		return err
+	}
+	e.log.Info("engine is ready", "api", e.set.API, "runtime", e.state.Runtime, "rootless", e.state.Rootless)
+	err = group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// close closes what open opened, the last first.
+func (e *Engine) close() {
+	for i := len(e.closers) - 1; i >= 0; i-- {
+		if err := e.closers[i](); err != nil {
+			e.log.Error("close", "err", err)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/node/runtime/image"
+	"github.com/slipway-dev/slipway/node/runtime/runc"
+	"github.com/slipway-dev/slipway/node/sandbox"
+	"github.com/slipway-dev/slipway/node/vpc"
+	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/ecr"
+	"github.com/slipway-dev/slipway/service/logs"
+	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
+)
+
+// node is what runs tasks on this machine.
+type node struct {
+	network *vpc.Network
+	agent   *agent.Agent
+}
+
+func (e *Engine) openNode(ctx context.Context, logService *logs.Service) error {
+	n := &node{}
+	e.node = n
+	network, err := vpc.New(vpc.Options{
+		Dir: filepath.Join(e.host.Dir(), "vpc"), Egress: e.host.Dial, Started: e.serveVPC, Log: e.log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the network: %w", err)
+	}
+	n.network = network
+	e.closers = append(e.closers, func() error { network.Close(); return nil })
+
+	images, err := image.Open(image.Config{Dir: filepath.Join(e.host.Dir(), "images"), Log: e.log})
+	if err != nil {
+		return fmt.Errorf("open the image store: %w", err)
+	}
+	e.closers = append(e.closers, images.Close)
+	e.runners = append(e.runners, images.Run)
+	driver, err := e.openDriver(images)
+	if err != nil {
+		return err
+	}
+	n.agent = agent.New(agent.Config{
+		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
+		Images: puller{e.store, images, e.ecr.Transport()}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
+	})
+	e.loops = append(e.loops, n.agent.Loops()...)
+	e.runners = append(e.runners, n.agent.Run)
+	return nil
+}
+
+func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
+	if e.set.Simulated {
+		return runtime.NewSimulated(), nil
+	}
+	d, err := runc.New(runc.Config{
+		Dir: filepath.Join(e.host.Dir(), "containers"), Launcher: launcher{e.host}, Images: images, Log: e.log, Cgroup: e.host.CgroupParent(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the container runtime: %w", err)
+	}
+	return d, nil
+}
+
+// launcher lets the sandbox's init start containers.
+type launcher struct{ *sandbox.Host }
+
+var _ runc.Launcher = launcher{}
+
+func (l launcher) Start(ctx context.Context, p runc.Process) error {
+	return l.Host.Start(ctx, sandbox.Process{ID: p.ID, Bundle: p.Bundle, RuncRoot: p.RuncRoot, Log: p.Log})
+}
+
+func (l launcher) Containers(ctx context.Context) ([]runc.Container, error) {
+	list, err := l.Host.Containers(ctx)
+	out := make([]runc.Container, 0, len(list))
+	for _, c := range list {
+		out = append(out, runc.Container{
+			ID: c.ID, Pid: c.Pid, Running: c.Running, ExitCode: c.ExitCode, StartedAt: c.StartedAt, ExitedAt: c.ExitedAt,
+		})
+	}
+	return out, err
+}
+
+// puller pulls for tasks: from the platform's own registry, as far as the
+// task's subnet can reach it.
+type puller struct {
+	store    *store.Store
+	images   *image.Store
+	registry http.RoundTripper
+}
+
+func (p puller) Pull(ctx context.Context, task agent.Task, ref string) (runtime.Image, error) {
+	local, ok := ecr.Canonical(ref)
+	if !ok {
+		return runtime.Image{}, fmt.Errorf("pull image manifest has been retried 1 time(s): failed to resolve ref %s: "+
+			"this engine reaches no registry but its own; push the image there and name it <repositoryUri>:<tag>", ref)
+	}
+	for _, api := range []string{"ecr.api", "ecr.dkr"} {
+		if ok, why := ec2.Reaches(p.store.Snapshot(), task.Scope, task.SubnetID, api); !ok {
+			return runtime.Image{}, fmt.Errorf("the task cannot pull image %s from the registry: there is a connection issue between the task and %s. "+
+				"Check your task network configuration: %s", ref, api, why)
+		}
+	}
+	return p.images.Pull(ctx, local, p.registry)
+}
+
+// logWriter hands the lines of containers to CloudWatch Logs.
+type logWriter struct{ logs *logs.Service }
+
+func (w logWriter) Write(ctx context.Context, to agent.LogStream, events []agent.LogEvent) error {
+	out := make([]tlogs.Event, len(events))
+	for i, ev := range events {
+		out[i] = tlogs.Event{Timestamp: ev.Time.UnixMilli(), Message: ev.Message}
+	}
+	return w.logs.Write(ctx, to.Scope, to.Group, to.Stream, to.CreateGroup, out)
+}

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/service/ecs"
+)
+
+// sessionPath is where sessions of ECS Exec are found.
+const sessionPath = "/_slipway/sessions/"
+
+// sessionLife is how long a session may wait for its client.
+const sessionLife = time.Minute
+
+// Frames of a session are binary WebSocket messages; the first byte says what
+// follows.
+const (
+	frameIn   = 0 // client: bytes of standard input; none = end of input
+	frameOut  = 1 // engine: bytes of standard output
+	frameErr  = 2 // engine: bytes of standard error
+	frameExit = 3 // engine: exit code, four bytes, big endian; the last frame
+)
+
+// sessions opens and serves interactive sessions in containers.
+type sessions struct {
+	endpoint string // ws://localhost:4566
+	exec     func(ctx context.Context, task, container string, x runtime.Exec) (int, error)
+
+	mu      sync.Mutex
+	waiting map[string]session
+}
+
+type session struct {
+	task, container, command, token string
+	opened                          time.Time
+}
+
+var _ ecs.Sessions = (*sessions)(nil)
+
+// Open prepares a session; its client has a minute to come.
+func (s *sessions) Open(task, container, command string) (id, url, token string, err error) {
+	id, token = "ecs-execute-command-"+rand.Text(), rand.Text()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for old, x := range s.waiting {
+		if time.Since(x.opened) > sessionLife {
+			delete(s.waiting, old)
+		}
+	}
+	s.waiting[id] = session{task, container, command, token, time.Now()}
+	return id, s.endpoint + sessionPath + id, token, nil
+}
+
+// ServeHTTP runs a session: the token comes as the bearer, once.
+func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	s.mu.Lock()
+	x, ok := s.waiting[id]
+	ok = ok && r.Header.Get("Authorization") == "Bearer "+x.token && time.Since(x.opened) <= sessionLife
+	if ok {
+		delete(s.waiting, id)
+	}
+	s.mu.Unlock()
+	if !ok {
+		http.Error(w, "no such session, or it was used before: call ExecuteCommand again", http.StatusForbidden)
+		return
+	}
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(1 << 20)
+	code, err := s.run(r.Context(), conn, x)
+	frame := frames{r.Context(), conn, frameErr}
+	if err != nil {
+		_, _ = frame.Write([]byte(err.Error() + "\n"))
+		code = 255
+	}
+	_ = conn.Write(r.Context(), websocket.MessageBinary, binary.BigEndian.AppendUint32([]byte{frameExit}, uint32(code)))
+	_ = conn.Close(websocket.StatusNormalClosure, "")
+}
+
+// run executes the command with the client's input until it ends or the
+// client goes away.
+func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in, feed := io.Pipe()
+	defer in.Close()
+	go func() {
+		defer feed.Close()
+		for {
+			_, b, err := conn.Read(ctx)
+			if err != nil {
+				cancel() // the client has gone, and the command with it
+				return
+			}
+			switch {
+			case len(b) == 1 && b[0] == frameIn:
+				_ = feed.Close()
+			case len(b) > 1 && b[0] == frameIn:
+				_, _ = feed.Write(b[1:])
+			}
+		}
+	}()
+	code, err := s.exec(ctx, x.task, x.container, runtime.Exec{
+		Args: words(x.command), Stdin: in,
+		Stdout: frames{ctx, conn, frameOut}, Stderr: frames{ctx, conn, frameErr},
+	})
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return code, err
+}
+
+// frames writes bytes as frames of one kind.
+type frames struct {
+	ctx  context.Context
+	conn *websocket.Conn
+	kind byte
+}
+
+func (f frames) Write(b []byte) (int, error) {
+	if err := f.conn.Write(f.ctx, websocket.MessageBinary, append([]byte{f.kind}, b...)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

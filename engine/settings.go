@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Settings are what a user may choose about an engine. They are written to
+// settings.json in the state directory by `slipway engine start`, so that
+// every start of the engine process, also after a crash, has the same.
+type Settings struct {
+	// API is the loopback address of the API and the registry.
+	API string `json:"api"`
+	// Account and Region are the default scope.
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	// AnyAuth takes any credentials as root's (SLIPWAY_AUTH=any).
+	AnyAuth bool `json:"anyAuth,omitempty"`
+	// Speed divides the waiting times that AWS prescribes.
+	Speed float64 `json:"speed"`
+	// HostAddress is where load balancers listen.
+	HostAddress string `json:"hostAddress"`
+	// PortOffset is added to listener ports below 1024 that the user may not
+	// open: 0 as root, 8000 otherwise (80 becomes 8080).
+	PortOffset int `json:"portOffset"`
+	// Simulated runs no process: containers are played.
+	Simulated bool `json:"simulated,omitempty"`
+	// StrictQuotas enforces AWS's limits where the engine takes more, such as
+	// 51,200 bytes of TemplateBody.
+	StrictQuotas bool `json:"strictQuotas,omitempty"`
+	// Debug logs more.
+	Debug bool `json:"debug,omitempty"`
+}
+
+// Names of the files in the state directory.
+const (
+	settingsFile    = "settings.json"
+	credentialsFile = "credentials.json"
+	storeFile       = "state.db"
+)
+
+// Defaults fills in what was not chosen.
+func (s Settings) Defaults(root bool) Settings {
+	set := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	set(&s.API, "127.0.0.1:4566")
+	set(&s.Account, "000000000000")
+	set(&s.Region, "us-east-1")
+	set(&s.HostAddress, "127.0.0.1")
+	if s.Speed <= 0 {
+		s.Speed = 1
+	}
+	if s.PortOffset == 0 && !root {
+		s.PortOffset = 8000
+	}
+	return s
+}
+
+// LoadSettings reads the settings of a state directory; none is not an error.
+func LoadSettings(dir string) (Settings, error) {
+	var s Settings
+	b, err := os.ReadFile(filepath.Join(dir, settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("settings of the engine: %w; remove %s to start with the defaults", err, filepath.Join(dir, settingsFile))
+	}
+	return s, nil
+}
+
+// writeFile replaces a file at once, readable by its owner alone.
+func writeFile(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
