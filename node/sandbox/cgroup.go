@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +31,7 @@ func prepareCgroup(dir string, rootless bool) (string, error) {
 		if !unified {
 			return "", errNoV1
 		}
-		return delegated(cgroupRoot, "/proc/self/cgroup", name, []string{"cpu", "memory", "pids"})
+		return delegationOf(dir).prepare()
 	}
 	if err := removeCgroups(cgroupRoot, "/"+name); err != nil {
 		return "", err
@@ -72,89 +71,16 @@ var (
 	errNotDelegated = errors.New("no cgroup is delegated to this user (systemd-run --user --scope -p Delegate=yes slipway engine start gives one)")
 )
 
-// ownCgroup finds the cgroup v2 that this process is in, if the user may manage
-// it. Being in its child of a killed parent counts as being in it.
-func ownCgroup(root, self, child string) (string, error) {
-	b, err := os.ReadFile(self)
-	if err != nil {
-		return "", err
-	}
-	own := ""
-	for line := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			own = path
-		}
-	}
-	if child != "" {
-		own = strings.TrimSuffix(own, "/"+child)
-	}
-	for _, f := range []string{"", "cgroup.procs", "cgroup.subtree_control"} {
-		if own == "" || own == "/" || unix.Access(filepath.Join(root, own, f), unix.W_OK) != nil {
-			return "", errNotDelegated
-		}
-	}
-	return own, nil
-}
-
-// delegated uses the cgroup that this process is in, if it belongs to the user
-// (systemd-run --user --scope -p Delegate=yes): the sandbox's own processes move
-// to one child, because a cgroup with controllers may hold none itself, and the
-// containers get another.
-func delegated(root, self, name string, controllers []string) (string, error) {
-	own, err := ownCgroup(root, self, name+"-host")
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(root, own)
-	if err := removeCgroups(root, filepath.Join(own, name)); err != nil {
-		return "", err
-	}
-	host := filepath.Join(dir, name+"-host")
-	if err := os.Mkdir(host, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	if err := enter(host); err != nil {
-		return "", err
-	}
-	enable := "+" + strings.Join(controllers, " +")
-	if err := write(filepath.Join(dir, "cgroup.subtree_control"), enable); err != nil {
-		back := enter(dir)
-		return "", errors.Join(fmt.Errorf("%w: %w", errNotDelegated, err), back, os.Remove(host))
-	}
-	if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-		return "", err
-	}
-	return filepath.Join(own, name), nil
-}
-
 // releaseCgroup removes the cgroups of a sandbox whose processes have gone.
 func releaseCgroup(parent, dir string, rootless bool) error {
 	if parent == "" {
 		return nil
 	}
 	err := removeCgroups(cgroupRoot, parent)
-	if !rootless {
-		return err
+	if rootless {
+		err = errors.Join(err, delegationOf(dir).release(parent))
 	}
-	own := filepath.Join(cgroupRoot, filepath.Dir(parent))
-	return errors.Join(err,
-		write(filepath.Join(own, "cgroup.subtree_control"), "-cpu -memory -pids"),
-		enter(own),
-		os.Remove(filepath.Join(own, cgroupName(dir)+"-host")))
-}
-
-func enter(cgroup string) error {
-	return write(filepath.Join(cgroup, "cgroup.procs"), "0") // 0: this process
-}
-
-// write does not create, as os.WriteFile would.
-func write(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Close())
+	return err
 }
 
 func exists(path string) bool {

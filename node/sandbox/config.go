@@ -46,6 +46,7 @@ const (
 	runDir   = "run"        // Host.Dir: emptied at start and at the end
 )
 
+// withDefaults makes the state directory, too.
 func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
 		return c, errors.New("sandbox: no state directory given")
@@ -54,7 +55,12 @@ func (c Config) withDefaults() (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("sandbox: %w", err)
 	}
-	c.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return c, fmt.Errorf("sandbox: state directory: %w", err)
+	}
+	if c.Dir, err = filepath.EvalSymlinks(dir); err != nil { // mountinfo and cgroups go by the real one
+		return c, fmt.Errorf("sandbox: state directory: %w", err)
+	}
 	if c.Binary == "" {
 		if c.Binary, err = os.Executable(); err != nil {
 			return c, fmt.Errorf("sandbox: path of this program: %w", err)

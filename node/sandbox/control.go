@@ -57,14 +57,14 @@ func Restart(dir string, timeout time.Duration) error {
 	if err := send(s.Pid, s.Started, unix.SIGUSR2); err != nil {
 		return fmt.Errorf("sandbox: restart: %w", err)
 	}
-	ready := false
+	ready, now := false, Status{}
 	await(timeout, func() bool {
-		now, err := StatusOf(dir)
+		now, err = StatusOf(dir)
 		ready = err == nil && now.Ready && now.Restarts > s.Restarts
 		return ready || err != nil || !now.Running
 	})
 	if !ready {
-		return fmt.Errorf("sandbox: the new engine is not ready; %s", logHint(dir))
+		return fmt.Errorf("sandbox: the new engine is not ready (the last one: %s); %s", now.LastEnd, logHint(dir))
 	}
 	return nil
 }

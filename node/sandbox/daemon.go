@@ -29,9 +29,6 @@ func Start(cfg Config) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return 0, fmt.Errorf("sandbox: state directory: %w", err)
-	}
 	out, err := openLog(cfg.Dir)
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: %w", err)

@@ -1,9 +1,14 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +20,7 @@ func populate(w *world) map[int]uint64 {
 	w.run("a", "term /bye")
 	w.run("b", "exit 3")
 	w.must("/pin")
+	w.must("/foreign")
 	eventually(w.t, "output", func() bool { return w.log("a") == "ready\n" })
 	s := w.status()
 	procs := descendants(s.Pid)
@@ -116,14 +122,14 @@ func TestPurge(t *testing.T) {
 	if err := Stop(w.dir, patience); err != nil {
 		t.Fatal(err)
 	}
+	if !exists(filepath.Join(w.dir, "layers", "closed")) {
+		t.Error("what is stored in the state directory went with the sandbox")
+	}
 	if err := Purge(w.dir); err != nil {
 		t.Fatal(err)
 	}
 	if exists(w.dir) {
 		t.Error("still there")
-	}
-	if err := os.MkdirAll(w.dir, 0o700); err != nil { // for the cleanup
-		t.Fatal(err)
 	}
 }
 
@@ -139,5 +145,153 @@ func TestCrashLoopBacksOff(t *testing.T) {
 	eventually(t, "last engine", func() bool { s := w.status(); return s.Restarts == 4 && s.Ready })
 	if took := time.Since(begin); took < 750*time.Millisecond { // 50+100+200+400
 		t.Errorf("four restarts in %s", took)
+	}
+}
+
+// The engine is killed at random moments while containers are started and
+// forgotten. Afterwards what init knows is what runs, and nothing else does.
+func TestKillEngineAtRandomMoments(t *testing.T) {
+	w := startWorld(t)
+	rounds := 12
+	if testing.Short() {
+		rounds = 3
+	}
+	for n := range rounds {
+		before := w.status()
+		var wg sync.WaitGroup
+		for k := range 3 {
+			wg.Go(func() {
+				id := fmt.Sprintf("c%d-%d", n, k)
+				_, _, _ = w.post("/run", "id", id, "args", "deaf", "app", w.app) // may be cut
+				if k == 0 {
+					_, _, _ = w.post("/run", "id", id+"-ends", "args", "exit 5", "app", w.app)
+					_, _, _ = w.post("/forget", "id", id+"-ends")
+				}
+			})
+		}
+		time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = syscall.Kill(before.EnginePid, syscall.SIGKILL) })
+		eventually(t, "next engine", func() bool { s := w.status(); return s.Restarts > before.Restarts && s.Ready })
+		wg.Wait()
+	}
+	var known []Container
+	eventually(t, "no start in flight", func() bool {
+		known = get[[]Container](w, "/containers")
+		return !slices.ContainsFunc(known, func(c Container) bool { return c.Running && c.Pid == 0 })
+	})
+	running := 0
+	for _, c := range known {
+		if c.Running {
+			running++
+		} else if c.ExitCode != 5 || c.Error != "" {
+			t.Errorf("%+v", c)
+		}
+	}
+	states, _ := os.ReadDir(filepath.Join(w.dir, runDir, "runc"))
+	if len(states) != len(known) {
+		t.Errorf("%d containers, %d runc states", len(known), len(states))
+	}
+	s := w.status()
+	eventually(t, "no orphan", func() bool { return len(descendants(s.InitPid)) == running+2 }) // init, engine
+	t.Logf("%d engines killed, %d containers run", s.Restarts, running)
+	procs := descendants(s.Pid)
+	begin := time.Now()
+	if err := Stop(w.dir, patience); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("teardown of %d containers: %s", running, time.Since(begin).Round(time.Millisecond))
+	w.nothingLeft(procs)
+}
+
+// The parent is killed at random moments of its start; the next start works.
+func TestKillParentWhileItStarts(t *testing.T) {
+	for range 6 {
+		w := newWorld(t, "good")
+		started := make(chan error, 1)
+		go func() { _, err := Start(w.cfg); started <- err }()
+		delay := time.NewTimer(time.Duration(rand.IntN(40)) * time.Millisecond)
+		eventually(t, "parent", func() bool { s, _ := StatusOf(w.dir); return s.Running })
+		<-delay.C
+		s := w.status()
+		procs := descendants(s.Pid)
+		if s.Running {
+			kill9(t, s.Pid)
+		}
+		<-started
+		if _, err := Start(w.cfg); err != nil {
+			t.Fatal(err)
+		}
+		for pid, at := range procs {
+			if alive(pid, at) {
+				t.Errorf("process %d lives", pid)
+			}
+		}
+		w.stop()
+	}
+}
+
+// Run is the foreground: it ends in order with its context.
+func TestRunInTheForeground(t *testing.T) {
+	w := newWorld(t, "good")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, w.cfg) }()
+	eventually(t, "ready", func() bool { s, _ := StatusOf(w.dir); return s.Ready })
+	s := w.status()
+	if s.Pid != os.Getpid() {
+		t.Errorf("pid %d", s.Pid)
+	}
+	procs := populate(w)
+	delete(procs, s.Pid)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	w.nothingLeft(procs)
+	w.stop()
+}
+
+// Listeners, connections, containers and engines come and go; descriptors of init
+// and the parent do not grow.
+func TestSandboxDescriptorsDoNotGrow(t *testing.T) {
+	w := newWorld(t, "good")
+	w.cfg.AllowHost = true
+	if _, err := Start(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.stop)
+	addr, taken := freeAddr(t), echo(t)
+	round := func() {
+		restarts := w.status().Restarts
+		for range 5 {
+			w.must("/listen", "addr", addr)
+			w.must("/unlisten", "addr", addr)
+			_, _, _ = w.post("/listen", "addr", taken)
+			w.must("/dial", "network", "tcp", "addr", taken)
+			_, _, _ = w.post("/dial", "network", "tcp", "addr", "[::]:1")
+		}
+		w.run("x", "exit 0")
+		eventually(t, "end", func() bool { return !w.container("x").Running })
+		w.must("/forget", "id", "x")
+		kill9(t, w.status().EnginePid)
+		eventually(t, "next engine", func() bool { s := w.status(); return s.Restarts == restarts+1 && s.Ready })
+	}
+	count := func() (n [2]int) {
+		s := w.status()
+		for i, pid := range []int{s.Pid, s.InitPid} {
+			e, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n[i] = len(e)
+		}
+		return n
+	}
+	round()
+	before := count()
+	for range 3 {
+		round()
+	}
+	if !await(patience, func() bool { return count() == before }) {
+		t.Errorf("descriptors of parent and init: %v before, %v after", before, count())
 	}
 }

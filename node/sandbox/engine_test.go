@@ -142,6 +142,9 @@ func (f *fake) mux() http.Handler {
 		return string(buf[:n]), err
 	})
 	handle("POST /pin", func(r *http.Request) (any, error) { return nil, pinNetNS(filepath.Join(h.Dir(), "pin")) })
+	handle("POST /foreign", func(r *http.Request) (any, error) {
+		return nil, errors.Join(foreign(filepath.Join(h.Dir(), "foreign")), foreign(filepath.Join(h.StateDir(), "layers")))
+	})
 	return mux
 }
 
@@ -153,6 +156,17 @@ func pinNetNS(path string) error {
 	}
 	f.Close()
 	return syscall.Mount("/proc/self/ns/net", path, "", syscall.MS_BIND, "")
+}
+
+// foreign makes files that only root may remove, as images with users of their
+// own do.
+func foreign(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "closed"), 0o700); err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "closed", "file"), nil, 0o600),
+		os.Chown(filepath.Join(dir, "closed"), 1337, 1337))
 }
 
 // run makes a bundle and starts it.

@@ -20,6 +20,7 @@ type engine struct {
 	ready     bool
 	everReady bool
 	restarts  int
+	lastEnd   string
 	kick      chan struct{} // start the next one now
 	unsent    []string      // exits the engine has not been told of
 	sending   sync.Mutex    // keeps their order
@@ -47,21 +48,22 @@ func (p *pid1) keepEngine() error {
 			return nil
 		}
 		ws := <-done
-		lived := p.engineEnded()
 		code, sig := status(ws)
-		p.mu.Lock()
-		stopping, everReady := p.stopping, p.engine.everReady
-		p.mu.Unlock()
+		end := fmt.Sprintf("killed by signal %d (%s)", sig, syscall.Signal(sig))
+		if sig == 0 {
+			end = fmt.Sprintf("exit code %d: %s", code, tail(p.boot.Dir, offset))
+		}
+		lived, stopping, everReady := p.engineEnded(end)
 		if stopping {
 			return nil
 		}
 		if !everReady && sig == 0 {
-			return fmt.Errorf("the engine ended with %d at its start: %s", code, tail(p.boot.Dir, offset))
+			return fmt.Errorf("the engine ended at its start: %s", end)
 		}
 		if lived >= stable {
 			backoff = firstBackoff
 		}
-		p.log.Warn("engine ended", "pid", pid, "code", code, "signal", sig, "lived", lived, "next_in", backoff)
+		p.log.Warn("engine ended", "pid", pid, "end", end, "lived", lived, "next_in", backoff)
 		select {
 		case <-p.engine.kick:
 			backoff = firstBackoff
@@ -117,15 +119,16 @@ func (p *pid1) startEngine() (int, <-chan syscall.WaitStatus, error) {
 	return pid, done, err
 }
 
-func (p *pid1) engineEnded() (lived time.Duration) {
+func (p *pid1) engineEnded(end string) (lived time.Duration, stopping, everReady bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := &p.engine
 	e.peer.close()
 	e.pid, e.ready, e.unsent = 0, false, nil // the next one lists
 	e.restarts++
+	e.lastEnd = end[max(0, len(end)-400):] // has to fit the status record
 	p.reportEngine()
-	return time.Since(e.since)
+	return time.Since(e.since), p.stopping, e.everReady
 }
 
 // engineReady ignores what an engine said that has ended since.
@@ -142,7 +145,7 @@ func (p *pid1) engineReady(generation int) {
 // reportEngine tells the parent; p.mu is held, which keeps the order.
 func (p *pid1) reportEngine() {
 	e := &p.engine
-	s := engineState{Pid: e.pid, Since: e.since, Ready: e.ready, Restarts: e.restarts}
+	s := engineState{Pid: e.pid, Since: e.since, Ready: e.ready, Restarts: e.restarts, LastEnd: e.lastEnd}
 	if err := p.host.notify(noteEngine, s); err != nil && !p.stopping {
 		p.log.Warn("tell the parent of the engine", "error", err)
 	}

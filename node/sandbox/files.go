@@ -11,14 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removeTree unmounts everything below dir and removes it. If a mount stays,
+// removeTree removes dir with everything in it. If anything is mounted there,
 // nothing is removed: it may show files that are not ours.
 func removeTree(dir string) error {
-	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+	real, err := filepath.EvalSymlinks(dir) // as mountinfo has it
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err := unmountBelow(dir); err != nil {
+	if err != nil {
 		return err
+	}
+	info, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	if points := mountsBelow(string(info), real); len(points) > 0 {
+		return fmt.Errorf("remove %s: something is mounted on %s", dir, points[0])
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove %s: %w", dir, err)
@@ -26,7 +34,8 @@ func removeTree(dir string) error {
 	return nil
 }
 
-// unmountBelow unmounts what is mounted on or below dir in this mount namespace.
+// unmountBelow unmounts what is mounted on or below dir in this mount namespace;
+// init alone does that, in its own. dir has no symbolic links in it.
 func unmountBelow(dir string) error {
 	for {
 		info, err := os.ReadFile("/proc/self/mountinfo")
@@ -79,49 +88,4 @@ func unescape(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-// sweep removes a tree with files of subordinate ids: a helper in a user
-// namespace is root to them.
-func sweep(dir string) error {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	c, err := spawnStage(roleSweep, dir, null)
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", dir, explain(err))
-	}
-	c.gate.Close()
-	c.rpc.Close()
-	if err := c.cmd.Wait(); err != nil {
-		return fmt.Errorf("remove %s as root of a user namespace: %w", dir, err)
-	}
-	return nil
-}
-
-func sweepMain() error {
-	return removeTree(os.Args[1])
-}
-
-// Purge removes a state directory with everything in it, files of subordinate
-// ids included. Errors: ErrRunning.
-func Purge(dir string) error {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	if s, err := StatusOf(dir); err != nil || s.Running || held(dir) {
-		return fmt.Errorf("sandbox: purge: %w", errors.Join(err, runningError(s, dir)))
-	}
-	if err := removeTree(dir); err != nil {
-		if os.Geteuid() == 0 {
-			return fmt.Errorf("sandbox: purge: %w", err)
-		}
-		if err := sweep(dir); err != nil {
-			return fmt.Errorf("sandbox: purge: %w", err)
-		}
-	}
-	return nil
 }

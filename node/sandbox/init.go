@@ -79,6 +79,7 @@ func (p *pid1) prepare() error {
 	if err := settle(); err != nil {
 		return err
 	}
+	// A killed sandbox took its mounts along, but not its files.
 	if err := removeTree(p.dir); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, becomeNobody())
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	// The race detector lets every process sleep a second at its end, otherwise.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	code := m.Run()
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
+	}
+	os.Exit(code)
 }
 
 const (
@@ -43,14 +50,14 @@ const (
 
 // world is a running sandbox with a fake engine, seen from the host.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	addr string
 	cfg  Config
 	app  string
 }
 
-func newWorld(t *testing.T, mode string) *world {
+func newWorld(t testing.TB, mode string) *world {
 	t.Helper()
 	if f := findingRunc(); !f.OK {
 		t.Fatal(f.err())
@@ -60,7 +67,7 @@ func newWorld(t *testing.T, mode string) *world {
 	return w
 }
 
-func startWorld(t *testing.T) *world {
+func startWorld(t testing.TB) *world {
 	t.Helper()
 	w := newWorld(t, "good")
 	if _, err := Start(w.cfg); err != nil {
@@ -75,8 +82,16 @@ func (w *world) stop() {
 	if err := Stop(w.dir, patience); err != nil && !strings.Contains(err.Error(), ErrNotRunning.Error()) {
 		w.t.Error(err)
 	}
+	defer func() {
+		if err := Purge(w.dir); err != nil { // the test's folder could not be removed otherwise
+			w.t.Error(err)
+		}
+	}()
+	b, _ := os.ReadFile(filepath.Join(w.dir, logFile))
+	if bytes.Contains(b, []byte("DATA RACE")) {
+		w.t.Error("a process of the sandbox has a data race")
+	}
 	if w.t.Failed() {
-		b, _ := os.ReadFile(filepath.Join(w.dir, logFile))
 		w.t.Logf("engine.log:\n%s", b)
 	}
 }
@@ -155,14 +170,14 @@ func (w *world) log(id string) string {
 }
 
 // eventually waits for a condition with a deadline.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	if !await(patience, done) {
 		t.Fatalf("not within %s: %s", patience, what)
 	}
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -173,20 +188,35 @@ func freeAddr(t *testing.T) string {
 }
 
 // buildApp builds the containers' program, static whatever the tests are.
-func buildApp(t *testing.T) string {
+func buildApp(t testing.TB) string {
 	t.Helper()
 	if app := os.Getenv(appEnv); app != "" {
 		return app
 	}
-	app := filepath.Join(t.TempDir(), "app")
+	app, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// built is removed by TestMain.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "slipway-test-app-")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
+	app := filepath.Join(dir, "app")
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", app, "./testdata/app")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the containers' program: %v\n%s", err, out)
+		return "", fmt.Errorf("build the containers' program: %w\n%s", err, out)
 	}
-	t.Setenv(appEnv, app)
-	return app
-}
+	return app, nil
+})
+
+var builtIn string
 
 // descendants lists the processes below pid with their start times.
 func descendants(pid int) map[int]uint64 {
@@ -234,7 +264,7 @@ func (w *world) nothingLeft(procs map[int]uint64) {
 	}
 }
 
-func kill9(t *testing.T, pid int) {
+func kill9(t testing.TB, pid int) {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill -9 %d: %v", pid, err)

@@ -49,6 +49,7 @@ type engineState struct {
 	Since    time.Time
 	Ready    bool
 	Restarts int
+	LastEnd  string
 }
 
 // boot is what the parent gives init to work with.

@@ -76,9 +76,6 @@ func run(ctx context.Context, cfg Config, ready func()) error {
 
 // start makes init. When it fails nothing is left.
 func (p *parent) start(ctx context.Context) (err error) {
-	if err := os.MkdirAll(p.cfg.Dir, 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
 	// A killed sandbox may take its grace, and the engine's, to come down.
 	p.lock, err = acquire(ctx, p.cfg.Dir, 2*p.cfg.Grace+10*time.Second)
 	if err != nil {
@@ -240,7 +237,7 @@ func (p *parent) recordEngine(e engineState) {
 	if e.Pid != 0 {
 		s.EnginePid = hostPid(s.InitPid, e.Pid)
 	}
-	s.EngineSince, s.Ready, s.Restarts = e.Since, e.Ready, e.Restarts
+	s.EngineSince, s.Ready, s.Restarts, s.LastEnd = e.Since, e.Ready, e.Restarts, e.LastEnd
 	if err := writeStatus(p.lock, *s); err != nil {
 		p.log.Error("record the engine", "error", err)
 	}
@@ -253,7 +250,7 @@ func (p *parent) recordEngine(e engineState) {
 	}
 }
 
-// kill ends a half-made init.
+// abort ends a half-made child.
 func (c *stageChild) abort() error {
 	c.gate.Close()
 	_ = c.cmd.Process.Signal(syscall.SIGKILL)

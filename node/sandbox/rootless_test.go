@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -22,6 +23,21 @@ func TestRootless(t *testing.T) {
 		t.Log("already an ordinary user: the other tests have shown it")
 		return
 	}
+	extra := []string{}
+	if testing.Short() {
+		extra = append(extra, "-test.short")
+	}
+	out, err := asNobodyRun(nobodysDir(t), stories, extra...)
+	t.Logf("as nobody:\n%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// nobodysDir is a folder that nobody owns, with the tests and their container
+// program in it.
+func nobodysDir(t *testing.T) string {
+	t.Helper()
 	for _, tool := range idTools {
 		if _, err := findTool(tool.tool); err != nil {
 			t.Fatalf("%v: apt-get install uidmap", err)
@@ -47,24 +63,28 @@ func TestRootless(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"-test.v", "-test.run=" + stories}
-	if testing.Short() {
-		args = append(args, "-test.short")
-	}
-	cmd := exec.Command(filepath.Join(dir, "sandbox.test"), args...)
+	return dir
+}
+
+// asNobodyRun runs tests as nobody; arguments with = are environment.
+func asNobodyRun(dir, pattern string, extra ...string) ([]byte, error) {
+	cmd := exec.Command(filepath.Join(dir, "sandbox.test"), "-test.v", "-test.run="+pattern)
 	cmd.Env = append(os.Environ(), asNobody+"=mount", appEnv+"="+filepath.Join(dir, "app"),
 		"TMPDIR="+dir, "HOME="+dir, "SLIPWAY_TEST_DIR="+dir)
+	for _, e := range extra {
+		if strings.Contains(e, "=") {
+			cmd.Env = append(cmd.Env, e)
+		} else {
+			cmd.Args = append(cmd.Args, e)
+		}
+	}
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	t.Logf("as nobody:\n%s", out)
-	if err != nil {
-		t.Error(err)
-	}
+	return cmd.CombinedOutput()
 }
 
 // stories are the tests that run as both users.
-const stories = "^Test(Sandbox|Start|Second|Restart|Kill|TearDown|Check|Egress|Listener|Purge|Crash)"
+const stories = "^Test(Sandbox|RunIn|Start|Second|Restart|Kill|TearDown|Check|Egress|Listener|Purge|Crash)"
 
 // becomeNobody runs in a mount namespace of its own and executes the tests.
 func becomeNobody() error {
@@ -76,6 +96,9 @@ func becomeNobody() error {
 		if err := syscall.Mount(filepath.Join(dir, name), "/etc/"+name, "", syscall.MS_BIND, ""); err != nil {
 			return fmt.Errorf("bind /etc/%s: %w", name, err)
 		}
+	}
+	if err := spoil(); err != nil {
+		return fmt.Errorf("spoil: %w", err)
 	}
 	if err := syscall.Setgroups(nil); err != nil {
 		return err

@@ -24,6 +24,7 @@ type Status struct {
 	EngineSince time.Time // start of the present engine
 	Ready       bool      // it answers its clients
 	Restarts    int       // engines ended so far
+	LastEnd     string    // how the last of them ended, with the end of its stderr if it ended by itself
 
 	// The kernel's start times (clock ticks after boot) make the pids unmistakable.
 	Started     uint64
@@ -45,7 +46,7 @@ func StatusOf(dir string) (Status, error) {
 }
 
 // statusSize is what a record is padded to, so that one write replaces it.
-const statusSize = 1024
+const statusSize = 4096
 
 // readStatus reads the record, which may be one of processes that are gone.
 func readStatus(dir string) (s Status, err error) {

@@ -18,10 +18,10 @@ func (p *pid1) tearDown() {
 	p.endEngine()
 	p.endContainers()
 	p.killAll()
-	if err := removeTree(p.dir); err != nil {
+	if err := errors.Join(unmountBelow(p.dir), removeTree(p.dir)); err != nil {
 		p.log.Error("files of the sandbox are left", "error", err)
 	}
-	if p.boot.Cgroup != "" && !p.boot.Rootless { // else the parent does, who shares its parent cgroup
+	if p.boot.Cgroup != "" {
 		if err := removeCgroups(cgroupRoot, p.boot.Cgroup); err != nil {
 			p.log.Error("cgroups of the sandbox are left", "error", err)
 		}
