@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -134,15 +135,18 @@ func TestPurge(t *testing.T) {
 }
 
 // An engine that crashes again and again is started ever later, and the state
-// directory says how often.
+// directory says how often and why; one that is killed comes back at once.
 func TestCrashLoopBacksOff(t *testing.T) {
 	w := startWorld(t)
 	begin := time.Now()
 	for n := range 4 {
 		eventually(t, "engine", func() bool { s := w.status(); return s.Restarts == n && s.Ready })
-		kill9(t, w.status().EnginePid)
+		_, _, _ = w.post("/crash")
 	}
 	eventually(t, "last engine", func() bool { s := w.status(); return s.Restarts == 4 && s.Ready })
+	if end := w.status().LastEnd; !strings.HasPrefix(end, "exit code 3: ") || !strings.HasSuffix(end, "the fake engine crashes") {
+		t.Errorf("last end %q", end)
+	}
 	if took := time.Since(begin); took < 750*time.Millisecond { // 50+100+200+400
 		t.Errorf("four restarts in %s", took)
 	}
@@ -152,7 +156,7 @@ func TestCrashLoopBacksOff(t *testing.T) {
 // forgotten. Afterwards what init knows is what runs, and nothing else does.
 func TestKillEngineAtRandomMoments(t *testing.T) {
 	w := startWorld(t)
-	rounds := 12
+	rounds := 20
 	if testing.Short() {
 		rounds = 3
 	}

@@ -141,6 +141,11 @@ func (f *fake) mux() http.Handler {
 		n, err := c.Read(buf)
 		return string(buf[:n]), err
 	})
+	handle("POST /crash", func(r *http.Request) (any, error) {
+		fmt.Fprintln(os.Stderr, "panic: the fake engine crashes")
+		os.Exit(3)
+		return nil, nil
+	})
 	handle("POST /pin", func(r *http.Request) (any, error) { return nil, pinNetNS(filepath.Join(h.Dir(), "pin")) })
 	handle("POST /foreign", func(r *http.Request) (any, error) {
 		return nil, errors.Join(foreign(filepath.Join(h.Dir(), "foreign")), foreign(filepath.Join(h.StateDir(), "layers")))

@@ -59,12 +59,12 @@ func (p *pid1) start(c Process) error {
 		return fmt.Errorf("start %s: %w", c.ID, err)
 	}
 	rec.Pid, rec.StartedAt = pid, time.Now()
-	go p.await(rec, done)
+	go p.watch(rec, done)
 	return nil
 }
 
-// await records the end of a container.
-func (p *pid1) await(c *container, done <-chan syscall.WaitStatus) {
+// watch records the end of a container.
+func (p *pid1) watch(c *container, done <-chan syscall.WaitStatus) {
 	ws := <-done
 	p.mu.Lock()
 	c.Running, c.ExitedAt = false, time.Now()

@@ -53,17 +53,18 @@ func (p *pid1) keepEngine() error {
 		if sig == 0 {
 			end = fmt.Sprintf("exit code %d: %s", code, tail(p.boot.Dir, offset))
 		}
-		lived, stopping, everReady := p.engineEnded(end)
-		if stopping {
+		l := p.engineEnded(end)
+		if l.stopping {
 			return nil
 		}
-		if !everReady && sig == 0 {
+		if !l.everReady && sig == 0 {
 			return fmt.Errorf("the engine ended at its start: %s", end)
 		}
-		if lived >= stable {
-			backoff = firstBackoff
+		killed := l.ready && (syscall.Signal(sig) == unix.SIGKILL || syscall.Signal(sig) == unix.SIGTERM)
+		if killed || l.lived >= stable {
+			backoff = firstBackoff // someone else's doing, or no crash loop
 		}
-		p.log.Warn("engine ended", "pid", pid, "end", end, "lived", lived, "next_in", backoff)
+		p.log.Warn("engine ended", "pid", pid, "end", end, "lived", l.lived.Round(time.Millisecond), "next_in", backoff)
 		select {
 		case <-p.engine.kick:
 			backoff = firstBackoff
@@ -119,16 +120,23 @@ func (p *pid1) startEngine() (int, <-chan syscall.WaitStatus, error) {
 	return pid, done, err
 }
 
-func (p *pid1) engineEnded(end string) (lived time.Duration, stopping, everReady bool) {
+// life is what there is to say of an engine that has ended.
+type life struct {
+	lived                      time.Duration
+	ready, everReady, stopping bool // everReady: this or an earlier one
+}
+
+func (p *pid1) engineEnded(end string) life {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := &p.engine
+	l := life{time.Since(e.since), e.ready, e.everReady, p.stopping}
 	e.peer.close()
 	e.pid, e.ready, e.unsent = 0, false, nil // the next one lists
 	e.restarts++
 	e.lastEnd = end[max(0, len(end)-400):] // has to fit the status record
 	p.reportEngine()
-	return time.Since(e.since), p.stopping, e.everReady
+	return l
 }
 
 // engineReady ignores what an engine said that has ended since.
