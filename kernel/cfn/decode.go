@@ -11,9 +11,20 @@ import (
 )
 
 // PropertyError says what is wrong with a resource's properties, in CloudFormation's words.
-type PropertyError struct{ Message string }
+type PropertyError struct {
+	Message string   // when a single property of the resource itself is to blame
+	Faults  []string // otherwise: "#/Path: fault"
+}
 
-func (e *PropertyError) Error() string { return e.Message }
+func (e *PropertyError) Error() string { return e.For("") }
+
+// For is the message as the events of the resource with that logical id show it.
+func (e *PropertyError) For(logicalID string) string {
+	if e.Message != "" {
+		return e.Message
+	}
+	return "Properties validation failed for resource " + logicalID + " with message:\n[" + strings.Join(e.Faults, ", ") + "]"
+}
 
 // Check validates resolved properties without making anything. The error is a *PropertyError.
 func (t Type) Check(properties map[string]any) error {
@@ -24,12 +35,12 @@ func (t Type) Check(properties map[string]any) error {
 func (t Type) CheckNames(properties map[string]any) error {
 	for _, name := range sortedKeys(properties) {
 		if f := t.schema.byName[name]; f == nil || !f.writable() {
-			return &PropertyError{"Encountered unsupported property " + name}
+			return &PropertyError{Message: "Encountered unsupported property " + name}
 		}
 	}
 	for _, f := range t.schema.fields {
 		if _, ok := properties[f.name]; f.required && !ok {
-			return &PropertyError{fmt.Sprintf("Property %s cannot be empty.", f.name)}
+			return &PropertyError{Message: fmt.Sprintf("Property %s cannot be empty.", f.name)}
 		}
 	}
 	return nil
@@ -44,7 +55,7 @@ func (t Type) decode(properties map[string]any, p any) error {
 	var d decoder
 	d.object(t.schema, "#", properties, reflect.ValueOf(p).Elem())
 	if len(d.faults) > 0 {
-		return &PropertyError{"Properties validation failed for resource " + t.name + " with message:\n[" + strings.Join(d.faults, ", ") + "]"}
+		return &PropertyError{Faults: d.faults}
 	}
 	return nil
 }

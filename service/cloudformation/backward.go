@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
+	"github.com/slipway-dev/slipway/kernel/store"
 )
 
 // deleteAll deletes every resource, those that others depend on last. It is the way back of a creation and the way of a deletion.
 func (p *progress) deleteAll() error {
 	if p.op.Phase == Deleting {
-		if user, name, used := p.exportUsed(); used {
+		if user, name, used := exportUsed(p.tx, p.stack); used {
 			p.finish("DELETE_FAILED", exportInUse(name, user))
 			return nil
 		}
@@ -113,12 +114,13 @@ func (p *progress) retained(r Resource) bool {
 	return false
 }
 
-func (p *progress) exportUsed() (Stack, string, bool) {
-	for _, o := range p.stack.Outputs {
+// exportUsed finds an export of a stack that another one imports.
+func exportUsed(r store.Reader, st Stack) (user Stack, name string, used bool) {
+	for _, o := range st.Outputs {
 		if o.Export == "" {
 			continue
 		}
-		if user, ok := importer(p.tx, p.stack.Scope.Key(o.Export), p.stack); ok {
+		if user, ok := importer(r, st.Scope.Key(o.Export), st); ok {
 			return user, o.Export, true
 		}
 	}
@@ -175,11 +177,8 @@ func (p *progress) takeBack(r Resource) {
 		if r.PhysicalID != "" && r.PhysicalID != before.PhysicalID {
 			r.Doomed = append(slices.Clone(r.Doomed), r.Version)
 		}
-		status := r.Status
 		r.Version, r.Before, r.Origin, r.Reverting = before, nil, "", false
-		if status != "UPDATE_COMPLETE" {
-			note(p.tx, r, p.op, p.now, "UPDATE_IN_PROGRESS", "")
-		}
+		note(p.tx, r, p.op, p.now, "UPDATE_IN_PROGRESS", "")
 		p.set(r, "UPDATE_COMPLETE", "")
 		return
 	}

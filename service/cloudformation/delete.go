@@ -19,6 +19,9 @@ func (s *Service) DeleteStack(ctx context.Context, in *api.DeleteStackInput) (*a
 		if st.Protected {
 			return invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", st.Name)
 		}
+		if user, name, used := exportUsed(tx, st); used {
+			return invalid("Export %s cannot be deleted as it is in use by %s", name, user.Name)
+		}
 		if len(in.RetainResources) > 0 && st.Status != "DELETE_FAILED" {
 			return invalid("Invalid operation on stack [%s]. When you specify RetainResources the stack must be in DELETE_FAILED state.", st.ID)
 		}

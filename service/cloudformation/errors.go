@@ -35,9 +35,9 @@ func clientError(err error) error {
 }
 
 // failure words the error of a resource handler as stack events show it.
-func failure(err error, token string) string {
+func failure(err error, r Resource) string {
 	if e, ok := errors.AsType[*cfn.PropertyError](err); ok {
-		return e.Message
+		return e.For(r.LogicalID)
 	}
 	if e, ok := errors.AsType[*template.Error](err); ok {
 		return e.Message
@@ -52,7 +52,7 @@ func failure(err error, token string) string {
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		code = "NotStabilized"
 	}
-	return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)", message, token, code)
+	return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)", message, r.Token, code)
 }
 
 // handlerCode sorts an API's error code into the codes of resource handlers.

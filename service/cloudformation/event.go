@@ -47,8 +47,25 @@ func setResource(tx *store.Tx, r *Resource, op Operation, at time.Time, status, 
 func note(tx *store.Tx, r Resource, op Operation, at time.Time, status, reason string) {
 	emit(tx, Event{
 		Stack: r.Stack, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Time: at, Status: status, Reason: reason,
-		Properties: string(r.Properties), Token: op.Token, Operation: op.ID,
+		Properties: mask(string(r.Properties), op), Token: op.Token, Operation: op.ID,
 	})
+}
+
+// mask hides the values of NoEcho parameters in a text that everybody may read.
+func mask(text string, op Operation) string {
+	hide := func(ps []Parameter) {
+		for _, p := range ps {
+			if p.NoEcho && p.Value != "" {
+				quoted := string(encode(p.Value))
+				text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], masked)
+			}
+		}
+	}
+	hide(op.Desired.Parameters)
+	if op.Previous != nil {
+		hide(op.Previous.Parameters)
+	}
+	return text
 }
 
 // parent is the key of the stack that a row below it belongs to.

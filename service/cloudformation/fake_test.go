@@ -52,6 +52,7 @@ func (c *cloud) types() []cfn.Type {
 		cfn.Of("T::Thing", things{c}),
 		cfn.Of("T::Named", named{c}),
 		cfn.Of("T::Fixed", fixed{c}),
+		cfn.Of("AWS::IAM::Role", role{}),
 	}
 }
 
@@ -211,6 +212,25 @@ func (h fixed) Create(ctx context.Context, p *fixedThing) error {
 func (h fixed) Read(context.Context, *fixedThing) error { return nil }
 
 func (h fixed) Delete(ctx context.Context, p *fixedThing) error { return h.remove(ctx, p.ID) }
+
+// role is here for the capabilities that templates with IAM resources need.
+type role struct{}
+
+type roleProperties struct {
+	RoleName string `cfn:"id"`
+	Path     string
+}
+
+func (role) Create(ctx context.Context, p *roleProperties) error {
+	if r, _ := cfn.From(ctx); p.RoleName == "" {
+		p.RoleName = r.Name(64)
+	}
+	return nil
+}
+
+func (role) Read(context.Context, *roleProperties) error { return nil }
+
+func (role) Delete(context.Context, *roleProperties) error { return nil }
 
 // list is the cloud's content, one line a thing, random ids left out.
 func (c *cloud) list() []string {

@@ -97,6 +97,8 @@ func (p *progress) begin(bound *template.Bound, r *template.Resource) {
 	p.change(row, next, props)
 }
 
+const replacing = "Requested update requires the creation of a new physical resource; hence creating one."
+
 // change compares a resource that exists with what it shall be.
 func (p *progress) change(row Resource, next Version, props map[string]any) {
 	t := p.s.types[row.Type]
@@ -127,10 +129,13 @@ func (p *progress) change(row Resource, next Version, props map[string]any) {
 		} else {
 			before.State = row.State
 		}
-		note(p.tx, row, p.op, p.now, "UPDATE_IN_PROGRESS", "Requested update requires the creation of a new physical resource; hence creating one.")
+		// The event still names the old resource, the row already is the new one.
+		note(p.tx, row, p.op, p.now, "UPDATE_IN_PROGRESS", replacing)
 		next.Token = p.token(row.LogicalID)
 		row.Before, row.Version, row.Origin = &before, next, Replaced
-		p.step(row, StepCreate, "UPDATE_IN_PROGRESS")
+		row.Step, row.Since, row.Operation = StepCreate, p.now, p.op.ID
+		row.Status, row.Reason, row.Changed = "UPDATE_IN_PROGRESS", replacing, p.now
+		p.put(row)
 	}
 }
 
@@ -151,7 +156,7 @@ func (p *progress) refuse(row Resource, r *template.Resource, exists bool, err e
 		row = Resource{Stack: p.op.Stack, LogicalID: r.LogicalID, Type: r.Type, Origin: Added, Doomed: row.Doomed}
 	}
 	row.Operation = p.op.ID
-	p.set(row, status, failure(err, ""))
+	p.set(row, status, failure(err, row))
 }
 
 // stop begins the end of an operation that cannot succeed: nothing new starts, and what is under way is interrupted.
@@ -186,7 +191,7 @@ func (p *progress) complete(bound *template.Bound) error {
 		err = recordImports(bound, env)
 	}
 	if err != nil {
-		p.stop(strings.TrimSuffix(failure(err, ""), ".") + ". ")
+		p.stop(strings.TrimSuffix(failure(err, Resource{}), ".") + ". ")
 		return nil
 	}
 	slices.Sort(imports)
@@ -287,7 +292,10 @@ func (p *progress) stopping() error {
 			return nil
 		}
 	}
-	why := p.failures("create", "update") + p.op.Reason
+	why := p.op.Reason
+	if why == "" {
+		why = p.failures("create", "update")
+	}
 	switch {
 	case p.op.Kind == Create && p.op.OnFailure == "DO_NOTHING":
 		p.finish("CREATE_FAILED", why)

@@ -121,7 +121,7 @@ func (t task) properties(ctx context.Context) (map[string]any, error) {
 
 // made records what a create or update gave. A type that has nothing to wait for is complete in the same write.
 func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated string) (time.Duration, error) {
-	settled := false
+	settled, made := false, err == nil
 	if err == nil {
 		var out cfn.Instance
 		if settled, out, err = t.typ.Settled(ctx, in); err == nil {
@@ -134,7 +134,7 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 		if len(in.State) > 0 {
 			r.State = in.State
 		}
-		if initiated != "" && in.ID != "" && err == nil {
+		if initiated != "" && made {
 			setResource(tx, r, op, now(), inProgress(*r), initiated)
 		}
 		r.Step, r.Since = StepSettle, now()
@@ -192,7 +192,7 @@ func (t task) reason(verb string, err error) string {
 	if errors.Is(err, context.Canceled) {
 		return map[string]string{"CREATE": "Resource creation cancelled", "UPDATE": "Resource update cancelled"}[verb]
 	}
-	return failure(err, t.row.Token)
+	return failure(err, t.row)
 }
 
 func inProgress(r Resource) string {
@@ -219,7 +219,7 @@ func (t task) remove(ctx context.Context) (time.Duration, error) {
 	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		r.Step = ""
 		if err != nil {
-			setResource(tx, r, op, now(), "DELETE_FAILED", failure(err, r.Token))
+			setResource(tx, r, op, now(), "DELETE_FAILED", failure(err, *r))
 			return
 		}
 		r.Doomed = nil
@@ -236,7 +236,7 @@ func (t task) discard(context.Context) (time.Duration, error) {
 	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		status, why := "DELETE_COMPLETE", ""
 		if err != nil {
-			status, why = "DELETE_FAILED", failure(err, r.Token)
+			status, why = "DELETE_FAILED", failure(err, *r)
 		}
 		for _, v := range r.Doomed {
 			old := *r
