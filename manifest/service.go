@@ -58,7 +58,7 @@ type Health struct {
 // Check is the container's own health check; without a command there is none.
 type Check struct {
 	Command  []string `yaml:"command" example:"/app" doc:"Program and arguments, run without a shell; success is exit code 0."`
-	Interval Duration `yaml:"interval" default:"10s" range:"5s..5m" doc:"Time between checks."`
+	Interval Duration `yaml:"interval" default:"30s" range:"5s..5m" doc:"Time between checks."`
 	Timeout  Duration `yaml:"timeout" default:"5s" range:"2s..1m" doc:"Time one check may take."`
 	Retries  int      `yaml:"retries" default:"3" min:"1" max:"10" doc:"Failures in a row that make the container unhealthy."`
 	Start    Duration `yaml:"start" default:"10s" range:"0s..5m" doc:"Time after the start in which failures do not count."`
