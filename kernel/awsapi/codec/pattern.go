@@ -8,7 +8,10 @@ import (
 	"github.com/slipway-dev/slipway/api/model"
 )
 
-var unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+var (
+	unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+	wideRepeat    = regexp.MustCompile(`\{(\d+),\d{4,}\}`) // RE2 counts to 1000; the length has its own check
+)
 
 // patternOf compiles a shape's pattern on first use. AWS matches the whole
 // value, and writes Java's syntax: \uXXXX and \p{IsAlpha} have other spellings
@@ -32,7 +35,9 @@ func patternOf(s *model.Shape) func() *regexp.Regexp {
 }
 
 func translate(pattern string) string {
+	pattern = strings.ReplaceAll(pattern, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`) // UTF-16 for the rest of Unicode
 	pattern = unicodeEscape.ReplaceAllString(pattern, `\x{$1}`)
+	pattern = wideRepeat.ReplaceAllString(pattern, `{$1,}`)
 	for old, now := range map[string]string{
 		`\p{IsAlphabetic}`: `\p{L}`, `\p{IsLetter}`: `\p{L}`, `\p{IsDigit}`: `\p{Nd}`,
 		`\p{Alpha}`: `[A-Za-z]`, `\p{Alnum}`: `[A-Za-z0-9]`, `\p{ASCII}`: `[\x00-\x7F]`,

@@ -11,7 +11,7 @@ import (
 // Element is a node of a parsed XML document. Namespaces are dropped.
 type Element struct {
 	Name     string
-	Text     string // character data directly inside
+	Text     string // character data, when there are no children
 	Attrs    []xml.Attr
 	Children []*Element
 }
@@ -21,8 +21,12 @@ type elements []*Element
 
 // ParseXML reads one document and returns its root; nil for an empty body.
 func ParseXML(body []byte) (*Element, error) {
+	type open struct {
+		*Element
+		text []byte
+	}
 	d := xml.NewDecoder(bytes.NewReader(body))
-	var stack []*Element
+	var stack []open
 	var root *Element
 	for {
 		t, err := d.Token()
@@ -46,16 +50,16 @@ func ParseXML(body []byte) (*Element, error) {
 			default:
 				root = e
 			}
-			stack = append(stack, e)
+			stack = append(stack, open{Element: e})
 		case xml.EndElement:
 			top := stack[len(stack)-1]
-			if len(top.Children) > 0 {
-				top.Text = ""
+			if len(top.Children) == 0 {
+				top.Text = string(top.text)
 			}
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
-			if len(stack) > 0 {
-				stack[len(stack)-1].Text += string(t)
+			if n := len(stack); n > 0 {
+				stack[n-1].text = append(stack[n-1].text, t...)
 			}
 		}
 	}
