@@ -110,7 +110,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *logsapi.DeleteLogGroup
 	if err != nil {
 		return nil, err
 	}
-	// The loop would do it too; so it is done when the caller hears of it.
+	// The loop does it too, in case this process ends first.
 	if err := s.events.RemoveGroup(gone.ID); err != nil {
 		s.log.Warn("remove events of a deleted log group", "group", gone.Name, "err", err)
 	}

@@ -40,17 +40,29 @@ func (s *Service) CreateLogStream(ctx context.Context, in *logsapi.CreateLogStre
 
 // DeleteLogStream removes a stream with its events.
 func (s *Service) DeleteLogStream(ctx context.Context, in *logsapi.DeleteLogStreamInput) (*logsapi.DeleteLogStreamOutput, error) {
+	var group Group
+	var gone Stream
 	err := s.store.Update(func(tx *store.Tx) error {
 		g, err := s.group(ctx, tx, in.LogGroupName, nil)
 		if err != nil {
 			return err
 		}
-		if !Streams.Delete(tx, g.Scope.Key(g.Name+":"+val(in.LogStreamName))) {
+		st, err := Streams.Get(tx, g.Scope.Key(g.Name+":"+val(in.LogStreamName)))
+		if err != nil {
 			return errNoStream
 		}
+		Streams.Delete(tx, Streams.Key(st))
+		group, gone = g, st
 		return nil
 	})
-	return &logsapi.DeleteLogStreamOutput{}, err
+	if err != nil {
+		return nil, err
+	}
+	// The loop does it too, in case this process ends first.
+	if err := s.events.RemoveStreams(group.ID, func(l string) bool { return l == gone.label() }); err != nil {
+		s.log.Warn("remove events of a deleted log stream", "group", group.Name, "stream", gone.Name, "err", err)
+	}
+	return &logsapi.DeleteLogStreamOutput{}, nil
 }
 
 // DescribeLogStreams lists streams by name or by their latest event.
