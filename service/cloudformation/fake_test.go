@@ -23,6 +23,15 @@ type cloud struct {
 	slow    map[string]time.Duration // logical id -> time until it is settled
 	created map[string]int           // creation token -> things made under it
 	busy    map[string]int           // logical id -> deletions refused with DependencyViolation
+	kill    bool                     // the process dies after the next effect
+}
+
+// effect is called after anything was changed.
+func (c *cloud) effect() {
+	if c.kill {
+		c.kill = false
+		panic(killed{})
+	}
 }
 
 type thingRow struct {
@@ -80,6 +89,7 @@ func (c *cloud) put(ctx context.Context, id string, size *int, uses []string, ow
 	}
 	c.created[r.Token]++
 	c.things[id] = &thingRow{owner: r.StackName + "/" + r.LogicalID, size: sizeText(size), tags: r.AllTags(own), ready: time.Now().Add(c.slow[r.LogicalID]), uses: uses}
+	c.effect()
 	return nil
 }
 
@@ -107,6 +117,7 @@ func (c *cloud) remove(ctx context.Context, id string) error {
 		}
 	}
 	delete(c.things, id)
+	c.effect()
 	return nil
 }
 
@@ -144,6 +155,7 @@ func (h things) Update(ctx context.Context, _, after *thing) error {
 	}
 	row.size, row.uses, row.tags = sizeText(after.Size), after.Uses, r.AllTags(after.Tags)
 	row.ready = time.Now().Add(h.slow[r.LogicalID])
+	h.effect()
 	return nil
 }
 
