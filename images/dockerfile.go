@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -57,7 +58,7 @@ func (b *Builder) docker(ctx context.Context, s *manifest.Service, built **Image
 		}
 		defer os.RemoveAll(folder)
 		tag, archive := fmt.Sprintf("slipway.local/%s:%s", s.Name, filepath.Base(folder)), filepath.Join(folder, "image.tar")
-		args := append(tool.build, "--platform", "linux/"+b.Architecture, "-t", tag, "-f", file, filepath.Join(b.Dir, s.Context))
+		args := slices.Concat(tool.build, []string{"--platform", "linux/" + b.Architecture, "-t", tag, "-f", file, filepath.Join(b.Dir, s.Context)})
 		if output, err := exec.CommandContext(ctx, tool.name, args...).CombinedOutput(); err != nil {
 			fail(tool.name+" build", output, err)
 			return
@@ -66,7 +67,8 @@ func (b *Builder) docker(ctx context.Context, s *manifest.Service, built **Image
 			fail(tool.name+" save", output, err)
 			return
 		}
-		defer exec.Command(tool.name, "rmi", tag).Run() //nolint:errcheck // the tag is only ours; its layers stay as the tool's cache
+		forget := context.WithoutCancel(ctx)
+		defer exec.CommandContext(forget, tool.name, "rmi", tag).Run() //nolint:errcheck // the tag is only ours; its layers stay as the tool's cache
 		if *built, err = read(s.Name, archive, began); err != nil {
 			fail(tool.name+" save", nil, err)
 		}

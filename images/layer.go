@@ -15,7 +15,6 @@ import (
 // layer is a layer in memory, compressed once: the library's own tarball layer compresses again for each of digest, size and upload.
 type layer struct {
 	packed         []byte
-	plain          []byte
 	digest, diffID v1.Hash
 }
 
@@ -35,7 +34,7 @@ func newLayer(archive []byte) (*layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("compress layer: %w", err)
 	}
-	return &layer{packed: out.Bytes(), plain: archive, digest: hash(out.Bytes()), diffID: hash(archive)}, nil
+	return &layer{packed: out.Bytes(), digest: hash(out.Bytes()), diffID: hash(archive)}, nil
 }
 
 func hash(data []byte) v1.Hash {
@@ -54,9 +53,9 @@ func (l *layer) Compressed() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(l.packed)), nil
 }
 
-// Uncompressed reads the archive.
+// Uncompressed reads the archive. Pushing never asks for it, so it is not kept beside the compressed bytes.
 func (l *layer) Uncompressed() (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(l.plain)), nil
+	return gzip.NewReader(bytes.NewReader(l.packed))
 }
 
 // Size is the number of compressed bytes.

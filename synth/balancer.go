@@ -89,23 +89,35 @@ func (r *renderer) groups() {
 		{"GroupDescription", "Tasks: from the load balancer and from each other"}, {"VpcId", ref("Vpc")}, r.tagged("tasks"),
 	})
 	r.add("TaskToTask", "AWS::EC2::SecurityGroupIngress", Object{
-		{"GroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"IpProtocol", "-1"},
-		{"SourceSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"Description", "Tasks of this platform"},
+		{"GroupId", getAtt("TaskSecurityGroup", "GroupId")},
+		{"IpProtocol", "-1"},
+		{"SourceSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")},
+		{"Description", "Tasks of this platform"},
 	})
 	var out []Object
 	for _, port := range r.servicePorts() {
 		out = append(out, Object{
-			{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port},
-			{"DestinationSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"Description", "Services"},
+			{"IpProtocol", "tcp"},
+			{"FromPort", port},
+			{"ToPort", port},
+			{"DestinationSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")},
+			{"Description", "Services"},
 		})
 		r.add(fmt.Sprintf("AlbToTask%d", port), "AWS::EC2::SecurityGroupIngress", Object{
-			{"GroupId", getAtt("TaskSecurityGroup", "GroupId")}, {"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port},
-			{"SourceSecurityGroupId", getAtt("AlbSecurityGroup", "GroupId")}, {"Description", "Load balancer"},
+			{"GroupId", getAtt("TaskSecurityGroup", "GroupId")},
+			{"IpProtocol", "tcp"},
+			{"FromPort", port},
+			{"ToPort", port},
+			{"SourceSecurityGroupId", getAtt("AlbSecurityGroup", "GroupId")},
+			{"Description", "Load balancer"},
 		})
 	}
 	r.add("AlbSecurityGroup", "AWS::EC2::SecurityGroup", Object{
-		{"GroupDescription", "Load balancer: from clients to the ports of the services"}, {"VpcId", ref("Vpc")},
-		{"SecurityGroupIngress", in}, {"SecurityGroupEgress", listOrNil(out)}, r.tagged("alb"),
+		{"GroupDescription", "Load balancer: from clients to the ports of the services"},
+		{"VpcId", ref("Vpc")},
+		{"SecurityGroupIngress", in},
+		{"SecurityGroupEgress", listOrNil(out)},
+		r.tagged("alb"),
 	})
 }
 

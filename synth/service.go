@@ -22,7 +22,8 @@ func (r *renderer) service(s *manifest.Service) {
 			{"AssignPublicIp", "DISABLED"}, {"Subnets", refs(r.private)}, {"SecurityGroups", []any{getAtt("TaskSecurityGroup", "GroupId")}},
 		}}}},
 		{"DeploymentConfiguration", Object{
-			{"MinimumHealthyPercent", s.Rollout.Minimum}, {"MaximumPercent", s.Rollout.Maximum},
+			{"MinimumHealthyPercent", s.Rollout.Minimum},
+			{"MaximumPercent", s.Rollout.Maximum},
 			{"DeploymentCircuitBreaker", Object{{"Enable", s.Rollout.Rollback}, {"Rollback", s.Rollout.Rollback}}},
 		}},
 		{"EnableExecuteCommand", s.Exec},

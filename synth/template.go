@@ -96,13 +96,19 @@ func (t *Template) JSON() []byte {
 	var parameters, resources, outputs Object
 	for _, p := range t.Parameters {
 		parameters = append(parameters, Field{p.ID, Object{
-			{"Type", "String"}, {"Default", p.Default}, {"Description", p.Description},
-			{"AllowedPattern", orNil(p.Pattern)}, {"ConstraintDescription", orNil(p.Explain)},
+			{"Type", "String"},
+			{"Default", p.Default},
+			{"Description", p.Description},
+			{"AllowedPattern", orNil(p.Pattern)},
+			{"ConstraintDescription", orNil(p.Explain)},
 		}})
 	}
 	for _, r := range t.Resources {
 		resources = append(resources, Field{r.ID, Object{
-			{"Type", r.Type}, {"DependsOn", listOrNil(r.DependsOn)}, {"DeletionPolicy", orNil(r.Keep)}, {"UpdateReplacePolicy", orNil(r.Keep)},
+			{"Type", r.Type},
+			{"DependsOn", listOrNil(r.DependsOn)},
+			{"DeletionPolicy", orNil(r.Keep)},
+			{"UpdateReplacePolicy", orNil(r.Keep)},
 			{"Properties", objectOrNil(r.Properties)},
 		}})
 	}

@@ -7,7 +7,6 @@ package collection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -143,7 +142,7 @@ func (c *Collection[In, T]) get(w http.ResponseWriter, r *http.Request) {
 	}
 	if !fromReplica {
 		if there := c.Replicas.Ask(r.Context(), r.URL.Path); there.Body != nil {
-			server.WriteJSON(w, http.StatusOK, json.RawMessage(there.Body))
+			server.WriteJSON(w, http.StatusOK, there.Body)
 			return
 		}
 	}
