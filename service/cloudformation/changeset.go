@@ -146,7 +146,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 			return noChangeSet(deref(in.ChangeSetName))
 		}
 		if cs.ExecutionStatus != "AVAILABLE" {
-			return awsapi.Errorf("InvalidChangeSetStatus", 400, "ChangeSet [%s] cannot be executed in its current status of [%s]", cs.ID, blocking(cs))
+			return awsapi.Errorf("InvalidChangeSetStatus", 400, "ChangeSet [%s] cannot be executed in its current status of [%s]", cs.ID, obstacle(cs))
 		}
 		st, err := Stacks.Get(tx, cs.Stack)
 		if err != nil {
@@ -178,8 +178,8 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 	})
 }
 
-// blocking is the status that keeps a change set from being executed.
-func blocking(cs ChangeSet) string {
+// obstacle is the status that keeps a change set from being executed.
+func obstacle(cs ChangeSet) string {
 	if cs.Status != "CREATE_COMPLETE" {
 		return cs.Status
 	}

@@ -62,6 +62,7 @@ func (c *cloud) types() []cfn.Type {
 		cfn.Of("T::Named", named{c}),
 		cfn.Of("T::Fixed", fixed{c}),
 		cfn.Of("AWS::IAM::Role", role{}),
+		cfn.Of("T::Blocking", blocking{c}),
 	}
 }
 
@@ -243,6 +244,23 @@ func (role) Create(ctx context.Context, p *roleProperties) error {
 func (role) Read(context.Context, *roleProperties) error { return nil }
 
 func (role) Delete(context.Context, *roleProperties) error { return nil }
+
+// blocking is a type whose Create itself takes a while, and gives up when its context ends.
+type blocking struct{ *cloud }
+
+func (h blocking) Create(ctx context.Context, p *fixedThing) error {
+	r, _ := cfn.From(ctx)
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("waiting: %w", ctx.Err())
+	case <-time.After(h.slow[r.LogicalID]):
+	}
+	return fixed(h).Create(ctx, p)
+}
+
+func (h blocking) Read(context.Context, *fixedThing) error { return nil }
+
+func (h blocking) Delete(ctx context.Context, p *fixedThing) error { return h.remove(ctx, p.ID) }
 
 // list is the cloud's content, one line a thing, random ids left out.
 func (c *cloud) list() []string {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Service struct {
 	types   map[string]cfn.Type
 	flights flights
 	bounds  sync.Map // stack key + template + parameters -> *template.Bound
+	asked   sync.Map // resource key -> time.Time of the last question whether it has settled
 }
 
 // New makes the service. It panics when two types have one name.
@@ -203,46 +205,20 @@ func (s *Service) inputs(st Stack, d Deployment) template.Inputs {
 	return in
 }
 
-// forget drops what bind remembers of a stack.
+// forget drops what is remembered of a stack between the steps of its operation.
 func (s *Service) forget(stackKey string) {
+	s.asked.Range(func(k, _ any) bool {
+		if strings.HasPrefix(k.(string), stackKey+"/") {
+			s.asked.Delete(k)
+		}
+		return true
+	})
 	s.bounds.Range(func(k, _ any) bool {
-		if key := k.(string); len(key) > len(stackKey) && key[:len(stackKey)] == stackKey {
+		if strings.HasPrefix(k.(string), stackKey+"\x00") {
 			s.bounds.Delete(k)
 		}
 		return true
 	})
-}
-
-// flights are the handler calls under way, so that they can be cancelled.
-type flights struct {
-	mu     sync.Mutex
-	cancel map[string]context.CancelFunc // by resource key
-}
-
-func (f *flights) begin(ctx context.Context, key string) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cancel == nil {
-		f.cancel = map[string]context.CancelFunc{}
-	}
-	f.cancel[key] = cancel
-	return ctx, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		delete(f.cancel, key)
-		cancel()
-	}
-}
-
-func (f *flights) stop(keys []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, k := range keys {
-		if cancel := f.cancel[k]; cancel != nil {
-			cancel()
-		}
-	}
 }
 
 // now is the time as events show it: milliseconds, UTC.

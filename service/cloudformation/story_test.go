@@ -184,6 +184,9 @@ func (s *story) do(line string) {
 	case "execute":
 		_, err := s.svc.ExecuteChangeSet(s.ctx, &api.ExecuteChangeSetInput{StackName: &args[0], ChangeSetName: &args[1]})
 		s.fail(err)
+	case "restart":
+		s.stop()
+		s.stop = runLoops(s.svc)
 	case "fail": // fail create A the message
 		s.cloud.fails[args[0]+" "+args[1]] = strings.Join(args[2:], " ")
 	case "heal":

@@ -16,6 +16,7 @@ import (
 
 // Polling of Settled and of deletions that wait for something else. Changes of the store poke a settling resource too: polling is for what no row shows.
 const (
+	leastPoll    = 20 * time.Millisecond
 	firstPoll    = 50 * time.Millisecond
 	lastPoll     = 2 * time.Second
 	deleteGiveUp = 5 * time.Minute
@@ -128,7 +129,9 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 			in = out
 		}
 	}
-	err = t.interrupted(ctx, err)
+	if err = interrupted(ctx, err); errors.Is(err, errEngineStops) {
+		return 0, err
+	}
 	return t.again(settled || err != nil), t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		r.PhysicalID = in.ID
 		if len(in.State) > 0 {
@@ -143,11 +146,17 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 }
 
 func (t task) settle(ctx context.Context) (time.Duration, error) {
+	if wait := t.tooSoon(); wait > 0 {
+		return wait, nil
+	}
 	if t.op.Phase == Stopping {
 		return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) { t.conclude(tx, r, op, false, context.Canceled) })
 	}
 	settled, in, err := t.typ.Settled(ctx, t.row.instance())
-	err = t.interrupted(ctx, err)
+	err = interrupted(ctx, err)
+	if errors.Is(err, errEngineStops) {
+		return 0, err
+	}
 	if err == nil && !settled {
 		return t.again(false), nil
 	}
@@ -159,12 +168,18 @@ func (t task) settle(ctx context.Context) (time.Duration, error) {
 	})
 }
 
-// interrupted turns whatever error a cancelled handler gave into a cancellation.
-func (t task) interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+// errEngineStops ends the work on a resource without a trace: it goes on after the restart.
+var errEngineStops = errors.New("the engine stops")
+
+// interrupted says what an error under a cancelled context means: the stack has cancelled the work, or the engine stops.
+func interrupted(ctx context.Context, err error) error {
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case errors.Is(context.Cause(ctx), errCancelled):
 		return context.Canceled
 	}
-	return err
+	return fmt.Errorf("%w: %w", errEngineStops, context.Canceled)
 }
 
 // conclude ends the work on a resource: complete, failed, or still settling.
@@ -201,7 +216,7 @@ func inProgress(r Resource) string {
 }
 
 func (t task) remove(ctx context.Context) (time.Duration, error) {
-	err := t.discardAll(t.row.Doomed)
+	err := t.discardAll(ctx, t.row.Doomed)
 	if err == nil && t.row.PhysicalID != "" {
 		if err = t.typ.Delete(ctx, t.row.instance()); gone(err) {
 			err = nil
@@ -212,6 +227,9 @@ func (t task) remove(ctx context.Context) (time.Duration, error) {
 		if left, err = t.remains(ctx, t.row.Version); left {
 			return t.again(false), nil
 		}
+	}
+	if err = interrupted(ctx, err); errors.Is(err, errEngineStops) {
+		return 0, err
 	}
 	if t.patient(err) {
 		return t.again(false), nil
@@ -228,8 +246,11 @@ func (t task) remove(ctx context.Context) (time.Duration, error) {
 }
 
 // discard deletes the doomed versions. What cannot be deleted is told and let go, as CloudFormation does in its cleanup.
-func (t task) discard(context.Context) (time.Duration, error) {
-	err := t.discardAll(t.row.Doomed)
+func (t task) discard(ctx context.Context) (time.Duration, error) {
+	err := t.discardAll(ctx, t.row.Doomed)
+	if err = interrupted(ctx, err); errors.Is(err, errEngineStops) {
+		return 0, err
+	}
 	if t.patient(err) {
 		return t.again(false), nil
 	}
@@ -248,12 +269,12 @@ func (t task) discard(context.Context) (time.Duration, error) {
 	})
 }
 
-func (t task) discardAll(versions []Version) error {
+func (t task) discardAll(ctx context.Context, versions []Version) error {
 	for _, v := range versions {
 		if v.PhysicalID == "" {
 			continue
 		}
-		ctx := t.context(context.Background(), v)
+		ctx := t.context(ctx, v)
 		if err := t.typ.Delete(ctx, v.instance()); err != nil && !gone(err) {
 			return err
 		}
@@ -268,6 +289,20 @@ func (t task) discardAll(versions []Version) error {
 }
 
 var errLeft = errors.New("still being deleted")
+
+// tooSoon keeps a busy store from asking Settled all the time: it is the time until the next question.
+func (t task) tooSoon() time.Duration {
+	now := time.Now()
+	last, ok := t.s.asked.Swap(t.key, now)
+	if !ok || t.op.Phase == Stopping {
+		return 0
+	}
+	wait := last.(time.Time).Add(leastPoll).Sub(now)
+	if wait > 0 {
+		t.s.asked.Store(t.key, last)
+	}
+	return wait
+}
 
 // remains asks types that take a while to go whether one is still there.
 func (t task) remains(ctx context.Context, v Version) (bool, error) {
