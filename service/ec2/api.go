@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/slipway-dev/slipway/api/ec2api"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
 
@@ -89,13 +90,25 @@ func (s *Service) API() *awsapi.Service {
 	return a
 }
 
-// handle registers an operation; with DryRun set it changes nothing and answers
-// DryRunOperation, as every EC2 operation does.
+// handle registers an operation. With DryRun set it changes nothing and answers
+// DryRunOperation, as every EC2 operation does; tags of AWS's own are for
+// CloudFormation only, which calls the methods.
 func handle[I, O any](a *awsapi.Service, op string, fn func(context.Context, *I) (*O, error)) {
-	field, ok := reflect.TypeFor[I]().FieldByName("DryRun")
+	dryRun, hasDryRun := reflect.TypeFor[I]().FieldByName("DryRun")
+	specs, hasSpecs := reflect.TypeFor[I]().FieldByName("TagSpecifications")
 	awsapi.Handle(a, op, func(ctx context.Context, in *I) (*O, error) {
-		if ok {
-			if dry, _ := reflect.ValueOf(in).Elem().FieldByIndex(field.Index).Interface().(*bool); val(dry) {
+		v := reflect.ValueOf(in).Elem()
+		if hasSpecs {
+			for _, spec := range v.FieldByIndex(specs.Index).Interface().([]ec2api.TagSpecification) {
+				for _, t := range spec.Tags {
+					if reserved(val(t.Key)) {
+						return nil, errReservedTag()
+					}
+				}
+			}
+		}
+		if hasDryRun {
+			if dry, _ := v.FieldByIndex(dryRun.Index).Interface().(*bool); val(dry) {
 				return nil, errDryRun()
 			}
 		}

@@ -45,6 +45,10 @@ func errAddressInUse(ip string) error {
 	return fault("InvalidIPAddress.InUse", "Address %s is in use.", ip)
 }
 
+func errReservedTag() error {
+	return errInvalidParameter("Tag keys starting with 'aws:' are reserved for internal use")
+}
+
 // required reports the first of name, value pairs whose value is empty.
 func required(pairs ...string) error {
 	for i := 0; i < len(pairs); i += 2 {

@@ -83,7 +83,7 @@ func (s *Service) CreateTags(ctx context.Context, in *ec2api.CreateTagsInput) (*
 			return nil, err
 		}
 		if reserved(*t.Key) {
-			return nil, errInvalidParameter("Tag keys starting with 'aws:' are reserved for internal use")
+			return nil, errReservedTag()
 		}
 	}
 	return &ec2api.CreateTagsOutput{}, s.changeTags(ctx, in.Resources, func(tags map[string]string) {
