@@ -58,12 +58,15 @@ func Start(cfg Config) (pid int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: start parent: %w", err)
 	}
-	go func() { _ = cmd.Wait() }() // it outlives most callers; the others leave no zombie
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }() // it outlives most callers; the others leave no zombie
 	var o outcome
 	if err := json.NewDecoder(r).Decode(&o); err != nil {
+		<-ended
 		return 0, fmt.Errorf("sandbox: the parent ended at its start: %s", tail(cfg.Dir, before))
 	}
 	if o.Err != nil {
+		<-ended // it says so last
 		return 0, o.Err
 	}
 	return o.Pid, nil

@@ -40,31 +40,16 @@ func (p *pid1) keepEngine() error {
 	backoff := firstBackoff
 	for {
 		offset := p.rotateLog()
-		pid, done, err := p.startEngine()
-		if err != nil {
-			return fmt.Errorf("start the engine: %w", err)
-		}
-		if pid == 0 {
+		l := p.engineLife(offset)
+		switch {
+		case l.stopping:
 			return nil
-		}
-		ws := <-done
-		code, sig := status(ws)
-		end := fmt.Sprintf("killed by signal %d (%s)", sig, syscall.Signal(sig))
-		if sig == 0 {
-			end = fmt.Sprintf("exit code %d: %s", code, tail(p.boot.Dir, offset))
-		}
-		l := p.engineEnded(end)
-		if l.stopping {
-			return nil
-		}
-		if !l.everReady && sig == 0 {
-			return fmt.Errorf("the engine ended at its start: %s", end)
-		}
-		killed := l.ready && (syscall.Signal(sig) == unix.SIGKILL || syscall.Signal(sig) == unix.SIGTERM)
-		if killed || l.lived >= stable {
+		case !l.everReady && !l.killed:
+			return fmt.Errorf("the engine ended at its start: %s", l.end)
+		case l.ready && l.killed, l.lived >= stable:
 			backoff = firstBackoff // someone else's doing, or no crash loop
 		}
-		p.log.Warn("engine ended", "pid", pid, "end", end, "lived", l.lived.Round(time.Millisecond), "next_in", backoff)
+		p.log.Warn("engine ended", "end", l.end, "lived", l.lived.Round(time.Millisecond), "next_in", backoff)
 		select {
 		case <-p.engine.kick:
 			backoff = firstBackoff
@@ -74,21 +59,49 @@ func (p *pid1) keepEngine() error {
 	}
 }
 
-// startEngine returns pid 0 if the sandbox is stopping.
-func (p *pid1) startEngine() (int, <-chan syscall.WaitStatus, error) {
+// life is what there is to say of an engine that has ended.
+type life struct {
+	end              string
+	lived            time.Duration
+	killed           bool // from outside, as far as the signal tells
+	ready, everReady bool // this one, or this or an earlier one
+	stopping         bool // the sandbox
+}
+
+// engineLife starts an engine and waits for its end. Not being able to start it
+// (a lack of processes, perhaps) counts as an end: containers go on.
+func (p *pid1) engineLife(offset int64) life {
+	done, err := p.startEngine()
+	if err != nil {
+		return p.engineEnded(fmt.Sprintf("it cannot be started: %v", err), false)
+	}
+	code, sig := status(<-done)
+	if sig == 0 {
+		return p.engineEnded(fmt.Sprintf("exit code %d: %s", code, tail(p.boot.Dir, offset)), false)
+	}
+	s := syscall.Signal(sig)
+	return p.engineEnded(fmt.Sprintf("killed by signal %d (%s)", sig, s), s == unix.SIGKILL || s == unix.SIGTERM)
+}
+
+func (p *pid1) startEngine() (<-chan syscall.WaitStatus, error) {
+	p.mu.Lock()
+	e := &p.engine
+	e.since = time.Now() // also of an engine that cannot be started
+	generation := e.restarts
+	p.mu.Unlock()
 	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	defer null.Close()
 	out, err := openLog(p.boot.Dir)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	defer out.Close()
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	defer theirs.Close()
 	path := p.boot.Binary
@@ -101,7 +114,11 @@ func (p *pid1) startEngine() (int, <-chan syscall.WaitStatus, error) {
 	defer p.mu.Unlock()
 	if p.stopping {
 		ours.Close()
-		return 0, nil, nil
+		return nil, ErrStopping
+	}
+	peer, err := newPeer(ours, p.serveEngine(generation), nil)
+	if err != nil {
+		return nil, err
 	}
 	files := []*os.File{null, out, out, theirs}
 	pid, done, err := p.proc.spawn(path, argv, env(roleEngine), "", files...)
@@ -110,28 +127,22 @@ func (p *pid1) startEngine() (int, <-chan syscall.WaitStatus, error) {
 		pid, done, err = p.proc.spawn(self, argv, env(roleEngine), "", files...)
 	}
 	if err != nil {
-		ours.Close()
-		return 0, nil, err
+		peer.close()
+		return nil, err
 	}
-	e := &p.engine
-	e.pid, e.since, e.ready = pid, time.Now(), false
-	e.peer, err = newPeer(ours, p.serveEngine(e.restarts), nil)
+	e.pid, e.peer, e.ready = pid, peer, false
 	p.reportEngine()
-	return pid, done, err
+	return done, nil
 }
 
-// life is what there is to say of an engine that has ended.
-type life struct {
-	lived                      time.Duration
-	ready, everReady, stopping bool // everReady: this or an earlier one
-}
-
-func (p *pid1) engineEnded(end string) life {
+func (p *pid1) engineEnded(end string, killed bool) life {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := &p.engine
-	l := life{time.Since(e.since), e.ready, e.everReady, p.stopping}
-	e.peer.close()
+	l := life{end, time.Since(e.since), killed, e.ready, e.everReady, p.stopping}
+	if e.peer != nil {
+		e.peer.close()
+	}
 	e.pid, e.ready, e.unsent = 0, false, nil // the next one lists
 	e.restarts++
 	e.lastEnd = end[max(0, len(end)-400):] // has to fit the status record

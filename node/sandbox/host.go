@@ -62,11 +62,15 @@ func (h *Host) Limits() (ok bool, why string) {
 	return h.about.CgroupParent != "", h.about.Limits
 }
 
+// Runc is the path of the runc that init executes, for runc exec and the like;
+// empty with Config.WithoutRunc where there is none.
+func (h *Host) Runc() string { return h.about.Runc }
+
 // Gone is closed when init has gone or is about to.
 func (h *Host) Gone() <-chan struct{} { return h.init.closed }
 
-// Ready says that the engine answers its clients. The first call makes Start and
-// Restart return; an engine that ends by itself before it has ever been ready
+// Ready says that the engine answers its clients: it makes Start and Restart
+// return. Every engine has to call it, once; an engine that ends by itself before it has ever been ready
 // is a failed start, and the end of its stderr is the error.
 func (h *Host) Ready(ctx context.Context) error {
 	return h.do(ctx, opReady, nil)

@@ -124,7 +124,7 @@ func (p *pid1) serveEngine(generation int) handler {
 }
 
 func (p *pid1) hello() hello {
-	h := hello{Protocol: protocol, StateDir: p.boot.Dir, Dir: p.dir, Rootless: p.boot.Rootless, CgroupParent: p.boot.Cgroup}
+	h := hello{Protocol: protocol, StateDir: p.boot.Dir, Dir: p.dir, Rootless: p.boot.Rootless, CgroupParent: p.boot.Cgroup, Runc: p.boot.Runc}
 	if h.Limits = "limited by cgroup " + h.CgroupParent; h.CgroupParent == "" {
 		h.Limits = p.boot.NoLimits
 	}

@@ -39,6 +39,7 @@ type hello struct {
 	Rootless     bool
 	CgroupParent string // empty: no limits
 	Limits       string // why not, or by what
+	Runc         string
 }
 
 type target struct{ Network, Addr string }

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -83,6 +82,8 @@ func (p *parent) start(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if err != nil {
+			_ = p.lock.Truncate(0) // the error says more
+			err = errors.Join(err, releaseCgroup(p.boot.Cgroup, p.cfg.Dir, p.boot.Rootless))
 			p.lock.Close()
 		}
 	}()
@@ -108,13 +109,13 @@ func (p *parent) start(ctx context.Context) (err error) {
 	}
 	p.cmd = c.cmd
 	if err := p.recordInit(); err != nil {
-		return errors.Join(err, c.abort())
+		return c.abort(err)
 	}
 	if p.init, err = newPeer(c.rpc, p.serve(), p.notice); err != nil {
-		return errors.Join(err, c.abort())
+		return c.abort(err)
 	}
 	if err := json.NewEncoder(c.gate).Encode(p.boot); err != nil {
-		return errors.Join(err, c.abort())
+		return c.abort(err)
 	}
 	return c.gate.Close()
 }
@@ -248,12 +249,4 @@ func (p *parent) recordEngine(e engineState) {
 			close(p.ready)
 		}
 	}
-}
-
-// abort ends a half-made child.
-func (c *stageChild) abort() error {
-	c.gate.Close()
-	_ = c.cmd.Process.Signal(syscall.SIGKILL)
-	_ = c.cmd.Wait()
-	return nil
 }

@@ -43,6 +43,18 @@ func TestSandboxRunsContainers(t *testing.T) {
 
 	w.run("killed", "term /x")
 	eventually(t, "output", func() bool { return w.log("killed") == "ready\n" })
+	if a.Cgroup != "" {
+		limits, _ := filepath.Glob(filepath.Join(cgroupRoot, "*", a.Cgroup, "killed", "memory.limit_in_bytes"))
+		v2, _ := filepath.Glob(filepath.Join(cgroupRoot, a.Cgroup, "killed", "memory.max"))
+		for _, path := range append(limits, v2...) {
+			if b, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(b)) != fmt.Sprint(64<<20) {
+				t.Errorf("%s: %q, %v", path, b, err)
+			}
+		}
+		if len(limits)+len(v2) == 0 {
+			t.Error("no memory limit to be found")
+		}
+	}
 	if _, h, err := w.post("/forget", "id", "killed"); err == nil || h.Get("X-Busy") != "true" {
 		t.Errorf("forget a running container: %v", err)
 	}
@@ -189,6 +201,29 @@ func TestSecondEngineNamesTheFirst(t *testing.T) {
 	if after := w.status(); after != s || s.Version != "test" || !s.Ready {
 		t.Errorf("status was %+v, is %+v", s, after)
 	}
+}
+
+// A state directory is the same one by whatever path.
+func TestStartByWayOfALink(t *testing.T) {
+	w := newWorld(t, "good")
+	link := filepath.Join(filepath.Dir(w.dir), "link")
+	if err := errors.Join(os.Mkdir(w.dir, 0o700), os.Symlink(w.dir, link)); err != nil {
+		t.Fatal(err)
+	}
+	byLink := w.cfg
+	byLink.Dir = link
+	if _, err := Start(byLink); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.stop)
+	if _, err := Start(w.cfg); !errors.Is(err, ErrRunning) {
+		t.Errorf("second: %v", err)
+	}
+	procs := populate(w)
+	if err := Stop(link, patience); err != nil {
+		t.Fatal(err)
+	}
+	w.nothingLeft(procs)
 }
 
 // Restart executes the program by path: an upgraded one is picked up.

@@ -55,13 +55,22 @@ func spawnStage(then, arg string, out *os.File, files ...*os.File) (*stageChild,
 	}
 	if rootless {
 		if err := mapIDs(c.cmd.Process.Pid); err != nil {
-			return fail(errors.Join(err, c.abort()))
+			return fail(c.abort(err))
 		}
 	}
 	if _, err := gateW.Write([]byte{'!'}); err != nil {
-		return fail(errors.Join(err, c.abort()))
+		return fail(c.abort(err))
 	}
 	return c, nil
+}
+
+// abort ends a half-made child and returns why.
+func (c *stageChild) abort(why error) error {
+	c.gate.Close()
+	c.rpc.Close()
+	_ = c.cmd.Process.Kill() // it may have ended by itself
+	_ = c.cmd.Wait()         // with an error, of course
+	return why
 }
 
 // thenEnv carries the role that follows the stage.

@@ -82,11 +82,27 @@ func TestMissing(t *testing.T) {
 		t.Errorf("check: %s", bad)
 	}
 	fmt.Println(err)
+	if name == "no runc" { // which engines that simulate containers can do without
+		w := newWorldWithoutRunc(t)
+		if _, err := Start(w.cfg); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.post("/run", "id", "x", "args", "exit 0"); err == nil || !strings.Contains(err.Error(), spoils[name].want) {
+			t.Errorf("start a container: %v", err)
+		}
+		w.stop()
+	}
 	if s, err := StatusOf(dir); err != nil || s.Running {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	w := &world{t: t, dir: dir}
 	w.nothingLeft(nil)
+}
+
+func newWorldWithoutRunc(t *testing.T) *world {
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "without"), addr: freeAddr(t)}
+	w.cfg = Config{Dir: w.dir, Engine: []string{w.addr, "good"}, WithoutRunc: true}
+	return w
 }
 
 // A machine that can is told so.
