@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/api/ecrapi"
+	"github.com/slipway-dev/slipway/images"
+	"github.com/slipway-dev/slipway/manifest"
+	"github.com/slipway-dev/slipway/synth"
+)
+
+func (a *app) deployCommand() *cobra.Command {
+	var noBuild bool
+	cmd := &cobra.Command{
+		Use: "deploy", Short: "Build the images, push them, and bring the stack to what the manifest says", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return a.deploy(cmd.Context(), c, noBuild)
+		},
+	}
+	cmd.Flags().BoolVar(&noBuild, "no-build", false, "deploy the images that are in the registry")
+	return cmd
+}
+
+func (a *app) upCommand() *cobra.Command {
+	var noBuild bool
+	cmd := &cobra.Command{
+		Use: "up", Short: "Start the engine if it does not run, and deploy the platform", Args: cobra.NoArgs,
+	}
+	cmd.Flags().BoolVar(&noBuild, "no-build", false, "deploy the images that are in the registry")
+	set, apply := engineFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := a.manifest(); err != nil {
+			return err // before anything is started
+		}
+		began := time.Now()
+		fresh, err := a.startEngine(func(s *settings) { apply(cmd, s, set) })
+		if err != nil {
+			return err
+		}
+		if fresh {
+			a.step("engine started", began)
+		}
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		return a.deploy(cmd.Context(), c, noBuild)
+	}
+	return cmd
+}
+
+// step prints one thing done and the time it took.
+func (a *app) step(what string, since time.Time) {
+	if !a.json {
+		fmt.Fprintf(a.out, "%s %s %s\n", a.green("✓"), what, a.faint(time.Since(since).Round(10*time.Millisecond).String()))
+	}
+}
+
+// deploy builds, pushes and deploys, and ends with the addresses.
+func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
+	m, err := a.manifest()
+	if err != nil {
+		return err
+	}
+	t, err := synth.Render(m)
+	if err != nil {
+		return err
+	}
+	// The images are built while the repositories are made.
+	type built struct {
+		images []images.Image
+		err    error
+	}
+	building := make(chan built, 1)
+	began := time.Now()
+	go func() {
+		if noBuild {
+			building <- built{}
+			return
+		}
+		b := images.New(images.Config{Dir: m.Dir, Architecture: m.Architecture, Cache: filepath.Join(a.home, "cache")})
+		out, err := b.Build(ctx, m.Services)
+		building <- built{out, err}
+	}()
+	stack := &deployment{app: a, client: c, manifest: m}
+	if err := stack.foundation(ctx, t); err != nil {
+		return errors.Join(err, (<-building).err)
+	}
+	b := <-building
+	if b.err != nil {
+		return b.err
+	}
+	if len(b.images) > 0 {
+		a.step(fmt.Sprintf("%d images built", len(b.images)), began)
+		began = time.Now()
+		pushed, err := a.push(ctx, c, m, b.images)
+		if err != nil {
+			return err
+		}
+		a.step(fmt.Sprintf("%d images pushed", pushed), began)
+	}
+	outputs, err := stack.whole(ctx, t, b.images)
+	if err != nil {
+		return err
+	}
+	return a.addresses(ctx, m, outputs)
+}
+
+// push sends the images to the repositories of the stack and returns how many
+// were not there yet.
+func (a *app) push(ctx context.Context, c *client, m *manifest.Manifest, built []images.Image) (fresh int, err error) {
+	outputs, err := stackOutputs(ctx, c, m.StackName())
+	if err != nil {
+		return 0, err
+	}
+	password, err := registryPassword(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	pushed, err := images.PushAll(ctx, built, func(service string) images.Destination {
+		return images.Destination{Repository: outputs[synth.RepositoryOutput(service)], User: "AWS", Password: password}
+	})
+	for _, p := range pushed {
+		if !p.Skipped {
+			fresh++
+		}
+	}
+	return fresh, err
+}
+
+func stackOutputs(ctx context.Context, c *client, stack string) (map[string]string, error) {
+	out, err := call[cfnapi.DescribeStacksInput, cfnapi.DescribeStacksOutput](ctx, c, "cloudformation", "DescribeStacks",
+		&cfnapi.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]string{}
+	for _, o := range out.Stacks[0].Outputs {
+		m[val(o.OutputKey)] = val(o.OutputValue)
+	}
+	return m, nil
+}
+
+func registryPassword(ctx context.Context, c *client) (string, error) {
+	out, err := call[ecrapi.GetAuthorizationTokenInput, ecrapi.GetAuthorizationTokenOutput](ctx, c, "ecr", "GetAuthorizationToken", &ecrapi.GetAuthorizationTokenInput{})
+	if err != nil {
+		return "", err
+	}
+	return passwordOf(val(out.AuthorizationData[0].AuthorizationToken))
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-dev/slipway/node/sandbox"
+)
+
+func (a *app) downCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use: "down", Short: "Delete the platform's stack", Args: cobra.NoArgs,
+		Long: "Delete the platform's stack and everything in it. With --all the engine is stopped as well and its state directory removed: nothing is left on the machine.",
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "stop the engine too and remove its state directory")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		st, err := sandbox.StatusOf(a.home)
+		if err != nil {
+			return err
+		}
+		if st.Running {
+			if err := a.deleteStack(cmd); err != nil && !all {
+				return err
+			} else if err != nil {
+				fmt.Fprintf(a.err, "%s: the stack could not be deleted in order, so the engine is stopped with it: %v\n", a.yellow("warning"), err)
+			}
+		}
+		if !all {
+			return nil
+		}
+		began := time.Now()
+		if err := a.stopEngine(); err != nil {
+			return err
+		}
+		if err := sandbox.Purge(a.home); err != nil {
+			return err
+		}
+		a.step("engine stopped, "+a.home+" removed", began)
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) deleteStack(cmd *cobra.Command) error {
+	m, err := a.manifest()
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	err = (&deployment{app: a, client: c, manifest: m}).remove(cmd.Context())
+	if coded, ok := errors.AsType[*codedError](err); ok && coded.code == exitNoEngine {
+		return fmt.Errorf("delete stack %s: %w", m.StackName(), err)
+	}
+	return err
+}

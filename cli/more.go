@@ -1,0 +1,6 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// more are the commands besides those of the life cycle.
+func (a *app) more() []*cobra.Command { return nil }

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) outputsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "outputs [KEY]", Short: "Print the outputs of the stack, or the value of one", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := a.manifest()
+			if err != nil {
+				return err
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			outputs, err := stackOutputs(cmd.Context(), c, m.StackName())
+			if err != nil {
+				return err
+			}
+			keys := slices.Sorted(maps.Keys(outputs))
+			switch {
+			case len(args) == 1:
+				v, ok := outputs[args[0]]
+				if !ok {
+					return usage("stack %s has no output %s; it has: %s", m.StackName(), args[0], strings.Join(keys, " "))
+				}
+				fmt.Fprintln(a.out, v)
+			case a.json:
+				return a.print(outputs)
+			default:
+				for _, k := range keys {
+					fmt.Fprintf(a.out, "%s=%s\n", k, outputs[k])
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) envCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "env", Short: `Print what points AWS clients at the engine: eval "$(slipway env)"`, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.access()
+			if err != nil {
+				return err
+			}
+			vars := []struct{ name, value string }{
+				{"AWS_ENDPOINT_URL", c.Endpoint}, {"AWS_REGION", c.Region}, {"AWS_DEFAULT_REGION", c.Region},
+				{"AWS_ACCESS_KEY_ID", c.AccessKey}, {"AWS_SECRET_ACCESS_KEY", c.SecretKey},
+			}
+			if a.json {
+				m := map[string]string{}
+				for _, v := range vars {
+					m[v.name] = v.value
+				}
+				return a.print(m)
+			}
+			for _, v := range vars {
+				fmt.Fprintf(a.out, "export %s=%s\n", v.name, v.value)
+			}
+			// Keys of a profile or a session would win over these.
+			fmt.Fprintln(a.out, "unset AWS_PROFILE AWS_SESSION_TOKEN")
+			return nil
+		},
+	}
+}
