@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/loop"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/runtime"
 )
@@ -30,7 +32,7 @@ type Puller interface {
 }
 
 // LogWriter takes the lines of containers. Writing no event makes the stream,
-// and fails when that cannot be.
+// and fails when that cannot be. A write is repeated until it succeeds.
 type LogWriter interface {
 	Write(ctx context.Context, stream LogStream, events []LogEvent) error
 }
@@ -61,16 +63,30 @@ type Config struct {
 	Dir string
 	// Workers is how many tasks are worked on at once; 0 = 8.
 	Workers int
-	// Speed divides the intervals of health checks (clock speed); 0 = 1.
+	// Speed divides the intervals and start periods of health checks (clock
+	// speed), not their timeouts; 0 = 1.
 	Speed float64
+	// Env adds variables to a container's, NAME=value; it may be nil.
+	Env func(Task, Container) []string
 }
 
 // Agent runs tasks.
 type Agent struct {
 	cfg Config
+
+	mu     sync.Mutex
+	tasks  map[string]*live         // by ARN
+	states map[string]runtime.State // by container id, as last listed
+	listed bool                     // states is true
+	wakeN  int64
+
+	ctx    context.Context // of everything in the background; ends with Run
+	cancel context.CancelFunc
+	tails  *tails
+	meta   *metadata
 }
 
-// New returns an agent; nothing runs before Run and the Loops do.
+// New returns an agent; nothing happens before Run and the Loops run.
 func New(cfg Config) *Agent {
 	if cfg.Workers == 0 {
 		cfg.Workers = 8
@@ -81,5 +97,62 @@ func New(cfg Config) *Agent {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Agent{cfg: cfg}
+	a := &Agent{cfg: cfg, tasks: map[string]*live{}, states: map[string]runtime.State{}}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.tails = newTails(cfg.Logs, cfg.Log)
+	a.meta = newMetadata(a)
+	return a
+}
+
+// Loops keep every task as its row says.
+func (a *Agent) Loops() []loop.Loop {
+	return []loop.Loop{{
+		Name:      "agent/task",
+		List:      taskKeys,
+		Keys:      changedTask,
+		Workers:   a.cfg.Workers,
+		Reconcile: a.reconcile,
+	}}
+}
+
+// taskKeys lists all tasks that are wanted or known.
+func taskKeys(s *store.Snapshot) []string {
+	var keys []string
+	for t := range Tasks.List(s, "") {
+		keys = append(keys, t.ARN)
+	}
+	for st := range Statuses.List(s, "") {
+		keys = append(keys, st.ARN)
+	}
+	return keys
+}
+
+func changedTask(_ *store.Snapshot, c store.Change) []string {
+	if c.Table == Tasks.Name() || c.Table == wakes.Name() {
+		return []string{c.Key}
+	}
+	return nil
+}
+
+// Run does what is not bound to one task until ctx ends: it notices exits,
+// follows log files and removes what belongs to no task. Containers stay when
+// it ends; the agent is of no use afterwards.
+func (a *Agent) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer a.cancel()
+	defer a.meta.close()
+	wg.Go(func() { a.tails.run(ctx) })
+	for {
+		if err := a.observe(ctx); err != nil {
+			a.cfg.Log.Warn("containers could not be listed", "err", err)
+		} else {
+			a.removeOrphans(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.cfg.Driver.Changed():
+		}
+	}
 }

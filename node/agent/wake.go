@@ -10,3 +10,18 @@ type wake struct {
 	ARN string
 	N   int64 // differs at each wake
 }
+
+// wake has the task reconciled soon.
+func (a *Agent) wake(arn string) {
+	a.mu.Lock()
+	a.wakeN++
+	w := wake{arn, a.wakeN}
+	a.mu.Unlock()
+	err := a.cfg.Store.Update(func(tx *store.Tx) error {
+		wakes.Put(tx, w)
+		return nil
+	})
+	if err != nil {
+		a.cfg.Log.Error("task could not be woken", "task", arn, "err", err)
+	}
+}
