@@ -101,6 +101,18 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
+// ListenError tells which listener Apply could not serve. Apply joins one for
+// each.
+type ListenError struct {
+	Listener string // Listener.ID
+	Err      error
+}
+
+func (e *ListenError) Error() string { return fmt.Sprintf("listener %s: %v", e.Listener, e.Err) }
+
+// Unwrap is the cause.
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // Apply makes cfg what is served. Listeners whose socket cannot be opened,
 // or whose rules are faulty, are left out and named in the error; all others
 // serve. Targets that are gone lose their connections, those in use too;
@@ -120,7 +132,9 @@ func (s *Server) Apply(ctx context.Context, cfg Config) error {
 		}
 		ln, err := s.opts.Listen(ctx, addr)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listen on %s: %w", addr, err))
+			for _, v := range b.all {
+				errs = append(errs, &ListenError{v.cfg.ID, fmt.Errorf("listen on %s: %w", addr, err)})
+			}
 			continue
 		}
 		so := newSocket(s, addr, ln)
@@ -199,7 +213,7 @@ func (s *Server) bind(listeners []Listener) (map[string]*binding, []error) {
 			err = fmt.Errorf("socket %s serves both TLS and plain HTTP", l.Addr)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listener %s: %w", l.ID, err))
+			errs = append(errs, &ListenError{l.ID, err})
 			continue
 		}
 		owners[l.Owner] = v.owner
@@ -258,6 +272,34 @@ func (s *Server) targets() (all []*target) {
 		}
 	}
 	return all
+}
+
+// Serves reports whether a listener is among those applied, with its socket
+// open.
+func (s *Server) Serves(listenerID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, so := range s.sockets {
+		for _, v := range so.binding.Load().all {
+			if v.cfg.ID == listenerID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Drained reports whether nothing is in flight on a target that the applied
+// configuration has as Draining, or does not have at all.
+func (s *Server) Drained(groupID, addr string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.groups[groupID]; g != nil {
+		if m := g.roster.Load().byAddr[addr]; m != nil {
+			return m.state == Draining && m.inflight.Load() == 0
+		}
+	}
+	return true
 }
 
 // Inflight is the number of requests and tunnels a target is serving; 0 for

@@ -1,0 +1,117 @@
+package elbv2
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/slipway-dev/slipway/dataplane/proxy"
+	"github.com/slipway-dev/slipway/kernel/loop"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// ours tells whether a change is in a table the data plane depends on.
+func ours(c store.Change) bool { return strings.HasPrefix(c.Table, "elbv2/") }
+
+// configLoop keeps the proxy serving what the tables say.
+func (s *Service) configLoop() loop.Loop {
+	const only = "proxy"
+	return loop.Loop{
+		Name: "load balancer configuration",
+		List: func(*store.Snapshot) []string { return []string{only} },
+		Keys: func(_ *store.Snapshot, c store.Change) []string {
+			if ours(c) {
+				return []string{only}
+			}
+			return nil
+		},
+		Reconcile: func(ctx context.Context, _ string) (time.Duration, error) { return s.configure(ctx) },
+	}
+}
+
+// configure applies the present snapshot. Listeners whose socket could not
+// be opened are tried again.
+func (s *Service) configure(ctx context.Context) (time.Duration, error) {
+	snap := s.store.Snapshot()
+	p := planner{r: snap, scaled: s.scaled, hostAddr: s.hostAddr, certificate: func(id string, names []string) (tls.Certificate, error) {
+		return s.certificate(snap, id, names)
+	}}
+	cfg, errs := p.plan()
+	err := errors.Join(append(errs, s.proxy.Apply(ctx, cfg))...)
+	faults := map[string]string{}
+	collect(err, func(e *proxy.ListenError) {
+		if !strings.Contains(e.Listener, "@") { // sockets inside the VPC follow when its interfaces are there
+			faults[e.Listener] = e.Err.Error()
+		}
+	})
+	s.mu.Lock()
+	for id, why := range faults {
+		if s.faults[id] != why {
+			s.log.Error("listener cannot be served", "listener", id, "err", why)
+		}
+	}
+	s.faults = faults
+	s.mu.Unlock()
+	if err != nil {
+		return 500 * time.Millisecond, nil
+	}
+	return 0, nil
+}
+
+// collect calls fn for each ListenError joined in err.
+func collect(err error, fn func(*proxy.ListenError)) {
+	if err == nil {
+		return
+	}
+	if e, ok := err.(*proxy.ListenError); ok { //nolint:errorlint // walking the tree by hand
+		fn(e)
+		return
+	}
+	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walking the tree by hand
+		for _, e := range j.Unwrap() {
+			collect(e, fn)
+		}
+	}
+}
+
+// fault is why a listener cannot be served, empty when it can.
+func (s *Service) fault(listenerARN string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults[listenerARN]
+}
+
+// stateLoop makes load balancers active once they have their interfaces.
+func (s *Service) stateLoop() loop.Loop {
+	return loop.Loop{
+		Name: "load balancer state",
+		List: func(snap *store.Snapshot) (keys []string) {
+			for b := range LoadBalancers.List(snap, "") {
+				keys = append(keys, b.ARN)
+			}
+			return keys
+		},
+		Keys: func(_ *store.Snapshot, c store.Change) []string {
+			if c.Table == LoadBalancers.Name() {
+				return []string{c.Key}
+			}
+			return nil
+		},
+		Reconcile: func(_ context.Context, key string) (time.Duration, error) {
+			if b, err := LoadBalancers.Get(s.store.Snapshot(), key); err != nil || b.State != "provisioning" {
+				return 0, nil //nolint:nilerr // gone
+			}
+			return 0, s.store.Update(func(tx *store.Tx) error {
+				b, err := LoadBalancers.Get(tx, key)
+				if err != nil || len(b.Nodes) == 0 {
+					return nil //nolint:nilerr // gone
+				}
+				b.State = "active"
+				LoadBalancers.Put(tx, b)
+				return nil
+			})
+		},
+	}
+}
