@@ -20,6 +20,7 @@ const (
 	firstPoll    = 50 * time.Millisecond
 	lastPoll     = 2 * time.Second
 	deleteGiveUp = 5 * time.Minute
+	graceLate    = 2 * time.Second
 )
 
 // task is the work of one resource at one moment.
@@ -48,6 +49,12 @@ func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
 	}
 	ctx, done := s.flights.begin(t.context(ctx, row.Version), key)
 	defer done()
+	if op, err := Operations.Get(s.Store.Snapshot(), row.Stack); err == nil && op.Phase == Stopping {
+		// Begun too late to be cancelled by the progress loop. A creation that an engine before this one may have begun is given the time to find
+		// what it has made.
+		timer := time.AfterFunc(graceLate, func() { s.flights.stop([]string{key}) })
+		defer timer.Stop()
+	}
 	switch row.Step {
 	case StepCreate:
 		return t.create(ctx)

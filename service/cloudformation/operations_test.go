@@ -1,0 +1,218 @@
+package cloudformation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+)
+
+const oneThing = "Resources:\n  A: {Type: T::Thing}\n"
+
+func quiet(t *testing.T, test func(s *story)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(t, nil)
+		defer func() { s.stop() }()
+		test(s)
+	})
+}
+
+func message(err error) string {
+	if e, ok := errors.AsType[*awsapi.Error](err); ok {
+		return e.Message
+	}
+	return fmt.Sprint(err)
+}
+
+func TestRepeatedRequests(t *testing.T) {
+	quiet(t, func(s *story) {
+		create := &api.CreateStackInput{StackName: new("web"), TemplateBody: new(oneThing), ClientRequestToken: new("t1")}
+		first, err := s.svc.CreateStack(s.ctx, create)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.svc.CreateStack(s.ctx, create)
+		if err != nil || *again.StackId != *first.StackId {
+			t.Errorf("the same token: %v", err)
+		}
+		create.ClientRequestToken = new("t2")
+		if _, err := s.svc.CreateStack(s.ctx, create); message(err) != "Stack [web] already exists" {
+			t.Errorf("another token: %v", err)
+		}
+		s.wait()
+		update := &api.UpdateStackInput{StackName: new("web"), TemplateBody: new(strings.Replace(oneThing, "A:", "B:", 1)), ClientRequestToken: new("u1")}
+		if _, err := s.svc.UpdateStack(s.ctx, update); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.svc.UpdateStack(s.ctx, update); err != nil {
+			t.Errorf("the same update again: %v", err)
+		}
+		s.wait()
+		out, err := s.svc.DescribeStackEvents(s.ctx, &api.DescribeStackEventsInput{StackName: first.StackId})
+		if err != nil || *out.StackEvents[0].ClientRequestToken != "u1" {
+			t.Errorf("events: %v", err)
+		}
+	})
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	quiet(t, func(s *story) {
+		body := "Parameters:\n  P: {Type: String, NoEcho: true}\nResources:\n  A: {Type: T::Thing, Properties: {Kind: !Ref P, Doc: {x: !Sub 'pre-${P}'}}}\n"
+		if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{
+			StackName: new("web"), TemplateBody: &body, Parameters: parameters([]string{`P=hu"sh`}),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		out, err := s.svc.DescribeStackEvents(s.ctx, &api.DescribeStackEventsInput{StackName: new("web")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range out.StackEvents {
+			if strings.Contains(deref(e.ResourceProperties), "sh") {
+				t.Errorf("secret in %s", *e.ResourceProperties)
+			}
+		}
+		if got := deref(out.StackEvents[1].ResourceProperties); got != `{"Doc":{"x":"pre-****"},"Kind":"****"}` {
+			t.Errorf("properties %s", got)
+		}
+	})
+}
+
+func TestValidateTemplate(t *testing.T) {
+	quiet(t, func(s *story) {
+		body := "Description: d\nParameters:\n  P: {Type: String, Default: x, Description: pp}\nResources:\n  R: {Type: 'AWS::IAM::Role'}\n  A: {Type: T::Thing}\nMetadata: {a: 1}\n"
+		v, err := s.svc.ValidateTemplate(s.ctx, &api.ValidateTemplateInput{TemplateBody: &body})
+		if err != nil || *v.Description != "d" || len(v.Parameters) != 1 || v.Capabilities[0] != "CAPABILITY_IAM" ||
+			*v.CapabilitiesReason != "The following resource(s) require capabilities: [AWS::IAM::Role]" {
+			t.Errorf("%+v %v", v, err)
+		}
+		g, err := s.svc.GetTemplateSummary(s.ctx, &api.GetTemplateSummaryInput{TemplateBody: &body})
+		if err != nil || !reflect.DeepEqual(g.ResourceTypes, []string{"AWS::IAM::Role", "T::Thing"}) || *g.Metadata != `{"a":1}` ||
+			*g.Parameters[0].ParameterType != "String" || g.ResourceIdentifierSummaries[0].ResourceIdentifiers[0] != "RoleName" {
+			t.Errorf("%+v %v", g, err)
+		}
+		for _, tt := range []struct {
+			in   api.ValidateTemplateInput
+			want string
+		}{
+			{api.ValidateTemplateInput{}, "Either Template URL or Template Body must be specified."},
+			{api.ValidateTemplateInput{TemplateBody: new("{")}, "Template format error: JSON not well-formed. (line 1, column 2)"},
+			{api.ValidateTemplateInput{TemplateURL: new("https://b.s3.amazonaws.com/k")}, "S3 error: TemplateURL https://b.s3.amazonaws.com/k cannot be read: " +
+				"this engine has no S3 service yet. Pass the template as TemplateBody."},
+		} {
+			if _, err := s.svc.ValidateTemplate(s.ctx, &tt.in); message(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		}
+	})
+}
+
+func TestTemplateSources(t *testing.T) {
+	quiet(t, func(s *story) {
+		s.svc.Fetch = func(_ context.Context, url string) (string, error) { return oneThing, nil }
+		if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("url"), TemplateURL: new("https://b/k")}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.svc.GetTemplate(s.ctx, &api.GetTemplateInput{StackName: new("url")})
+		if err != nil || *got.TemplateBody != oneThing {
+			t.Errorf("template: %v", err)
+		}
+		big := oneThing + strings.Repeat("#", strictBody)
+		if _, err := s.svc.ValidateTemplate(s.ctx, &api.ValidateTemplateInput{TemplateBody: &big}); err != nil {
+			t.Errorf("no strict quotas: %v", err)
+		}
+		s.svc.StrictQuotas = true
+		if _, err := s.svc.ValidateTemplate(s.ctx, &api.ValidateTemplateInput{TemplateBody: &big}); !strings.Contains(message(err), "less than or equal to 51200") {
+			t.Errorf("strict quotas: %v", err)
+		}
+		s.wait()
+	})
+}
+
+func TestStoredParameters(t *testing.T) {
+	quiet(t, func(s *story) {
+		body := "Parameters:\n  P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /size}\nResources:\n  A: {Type: T::Thing, Properties: {Size: !Ref P}}\n"
+		size := "3"
+		s.svc.Config.Parameter = func(_ context.Context, _ arn.Scope, name string) (string, bool) { return size, name == "/size" }
+		if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("web"), TemplateBody: &body}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		size = "4" // the next update sees the new value
+		if _, err := s.svc.UpdateStack(s.ctx, &api.UpdateStackInput{StackName: new("web"), UsePreviousTemplate: new(true)}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		out, err := s.svc.DescribeStacks(s.ctx, &api.DescribeStacksInput{StackName: new("web")})
+		if err != nil || *out.Stacks[0].Parameters[0].ResolvedValue != "4" || *out.Stacks[0].Parameters[0].ParameterValue != "/size" {
+			t.Errorf("%+v %v", out, err)
+		}
+		if got := s.cloud.list(); len(got) != 1 || got[0] != "web/A size 4" {
+			t.Errorf("cloud %v", got)
+		}
+	})
+}
+
+func TestScopesAreApart(t *testing.T) {
+	quiet(t, func(s *story) {
+		out, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("web"), TemplateBody: new(oneThing)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := awsapi.WithCaller(context.Background(), awsapi.Caller{Scope: arn.Scope{Account: testScope.Account, Region: "eu-west-1"}})
+		for _, name := range []*string{new("web"), out.StackId} {
+			if _, err := s.svc.DescribeStacks(other, &api.DescribeStacksInput{StackName: name}); message(err) != "Stack with id "+*name+" does not exist" {
+				t.Errorf("%s seen from another region: %v", *name, err)
+			}
+		}
+		if _, err := s.svc.CreateStack(other, &api.CreateStackInput{StackName: new("web"), TemplateBody: new(oneThing)}); err != nil {
+			t.Errorf("same name in another region: %v", err)
+		}
+		s.wait()
+	})
+}
+
+func TestListsArePaged(t *testing.T) {
+	quiet(t, func(s *story) {
+		for i := range 120 {
+			if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new(fmt.Sprintf("s%d", i)), TemplateBody: new(oneThing)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.wait()
+		seen := map[string]bool{}
+		var token *string
+		for page := 0; page == 0 || token != nil; page++ {
+			out, err := s.svc.ListStacks(s.ctx, &api.ListStacksInput{NextToken: token, StackStatusFilter: []api.StackStatus{"CREATE_COMPLETE"}})
+			if err != nil || page > 2 {
+				t.Fatal(page, err)
+			}
+			for _, st := range out.StackSummaries {
+				seen[*st.StackName] = true
+			}
+			token = out.NextToken
+		}
+		if len(seen) != 120 {
+			t.Errorf("%d stacks", len(seen))
+		}
+	})
+}
+
+func TestTypesTwicePanic(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("two types of one name must panic")
+		}
+	}()
+	typ := cfn.Of("T::Thing", things{newCloud()})
+	New(Config{Types: []cfn.Type{typ, typ}})
+}
