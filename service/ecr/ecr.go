@@ -37,7 +37,10 @@ type Config struct {
 	// DefaultScope is the account and region whose repositories are named
 	// without a prefix.
 	DefaultScope arn.Scope
-	Now          func() time.Time // default time.Now
+	// AnyAuth takes registry requests with any credentials or none, of every
+	// account: for other people's test suites.
+	AnyAuth bool
+	Now     func() time.Time // default time.Now
 }
 
 // Service implements the operations of ECR.
@@ -47,13 +50,14 @@ type Service struct {
 	blobs  *registry.Blobs
 	host   string
 	scope  arn.Scope
+	open   bool // Config.AnyAuth
 	secret []byte
 	now    func() time.Time
 }
 
 // New opens the registry's storage.
 func New(cfg Config) (*Service, error) {
-	s := &Service{store: cfg.Store, log: cfg.Log, host: cfg.Host, scope: cfg.DefaultScope, now: cfg.Now}
+	s := &Service{store: cfg.Store, log: cfg.Log, host: cfg.Host, scope: cfg.DefaultScope, open: cfg.AnyAuth, now: cfg.Now}
 	if s.log == nil {
 		s.log = slog.Default()
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slipway-dev/slipway/api/logsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -387,6 +388,17 @@ func TestWriteNeedsAGroupUnlessItMayMakeOne(t *testing.T) {
 	w := newWorld(t)
 	if err := w.s.Write(w.ctx, scope, "none", "s", false, []events.Event{line(1, "x")}); code(err) != "ResourceNotFoundException" {
 		t.Error(err)
+	}
+}
+
+func TestLongLinesAreParted(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("ä", 1<<20)
+	w.write("g", "s", line(1, "a"), line(2, long), line(3, "z"))
+	var got []string
+	err := w.ev.Scan(t.Context(), events.Query{Group: w.ev.Groups()[0]}, func(e events.Event) bool { got = append(got, e.Message); return true })
+	if err != nil || len(got) != 5 || got[0] != "a" || got[4] != "z" || strings.Join(got[1:4], "") != long || !utf8.ValidString(got[1]) {
+		t.Errorf("%d events, %v", len(got), err)
 	}
 }
 

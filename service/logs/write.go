@@ -2,7 +2,9 @@ package logs
 
 import (
 	"context"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slipway-dev/slipway/api/logsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -14,6 +16,7 @@ import (
 const (
 	maxBatch      = 1 << 20 // bytes of a batch, and of an event, overhead included
 	eventOverhead = 26
+	maxMessage    = maxBatch - eventOverhead
 	maxSpan       = 24 * time.Hour
 	maxAhead      = 2 * time.Hour
 	maxAge        = 14 * 24 * time.Hour
@@ -21,7 +24,8 @@ const (
 
 // Write appends events to a stream, which is made when missing, and so is the
 // group when createGroup is set; otherwise a missing group is
-// ResourceNotFoundException. It is the agent's way in: batches of any size.
+// ResourceNotFoundException. It is the agent's way in: batches of any size,
+// longer lines parted as the awslogs driver does.
 func (s *Service) Write(ctx context.Context, scope arn.Scope, group, stream string, createGroup bool, es []events.Event) error {
 	snap := s.store.Snapshot()
 	g, err := Groups.Get(snap, scope.Key(group))
@@ -47,7 +51,30 @@ func (s *Service) Write(ctx context.Context, scope arn.Scope, group, stream stri
 			return err
 		}
 	}
-	return s.events.Append(g.ID, st.label(), es)
+	return s.events.Append(g.ID, st.label(), cut(es))
+}
+
+// cut parts messages that are longer than an event may be.
+func cut(es []events.Event) []events.Event {
+	long := func(e events.Event) bool { return len(e.Message) > maxMessage }
+	if !slices.ContainsFunc(es, long) {
+		return es
+	}
+	var out []events.Event
+	for _, e := range es {
+		for long(e) {
+			n := maxMessage
+			for n > maxMessage-utf8.UTFMax && !utf8.RuneStart(e.Message[n]) {
+				n--
+			}
+			head := e
+			head.Message = e.Message[:n]
+			out = append(out, head)
+			e.Message = e.Message[n:]
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // PutLogEvents appends a batch. Events too old, too new or past the retention

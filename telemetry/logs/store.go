@@ -32,7 +32,7 @@ import (
 type Config struct {
 	Dir          string
 	Log          *slog.Logger     // default: slog.Default()
-	SegmentBytes int64            // a segment is closed at this size; default 8 MiB
+	SegmentBytes int64            // a segment is closed at this size; default 4 MiB
 	SegmentAge   time.Duration    // and at this age; default 6 h
 	FlushEvery   time.Duration    // how long bytes may wait for the disk; default 250 ms
 	Now          func() time.Time // default time.Now
@@ -74,7 +74,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg.Log = slog.Default()
 	}
 	if cfg.SegmentBytes == 0 {
-		cfg.SegmentBytes = 8 << 20
+		cfg.SegmentBytes = 4 << 20
 	}
 	if cfg.SegmentAge == 0 {
 		cfg.SegmentAge = 6 * time.Hour
