@@ -78,7 +78,7 @@ func (r listenerResource) Update(ctx context.Context, before, after *listenerPro
 // Settled fails the resource when the host's socket cannot be had: better
 // told here than by a curl that finds something else on that port.
 func (r listenerResource) Settled(_ context.Context, p *listenerProperties) (bool, error) {
-	if why := r.fault(p.ListenerArn); why != "" {
+	if why := r.Fault(p.ListenerArn); why != "" {
 		return false, fault("InvalidConfigurationRequest", "The listener's port cannot be opened: %s", why)
 	}
 	return r.proxy.Serves(p.ListenerArn), nil

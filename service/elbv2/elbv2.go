@@ -188,6 +188,10 @@ func (s *Service) handle() {
 // address is "vpc-id/ip:port".
 func (s *Service) listen(ctx context.Context, addr string) (net.Listener, error) {
 	if vpc, at, ok := strings.Cut(addr, "/"); ok {
+		// The network waits for the interface to be there; the configuration
+		// loop rather comes back.
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
 		return s.cfg.Network.Listen(ctx, vpc, "tcp4", at)
 	}
 	return s.cfg.Sockets.Listen(ctx, addr)

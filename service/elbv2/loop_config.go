@@ -76,8 +76,8 @@ func collect(err error, fn func(*proxy.ListenError)) {
 	}
 }
 
-// fault is why a listener cannot be served, empty when it can.
-func (s *Service) fault(listenerARN string) string {
+// Fault is why a listener cannot be served, empty when it can.
+func (s *Service) Fault(listenerARN string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults[listenerARN]

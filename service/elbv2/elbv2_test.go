@@ -1,0 +1,491 @@
+package elbv2_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/slipway-dev/slipway/api/elbv2api"
+	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/elbv2"
+)
+
+var scope = arn.Scope{Account: "123456789012", Region: "us-east-1"}
+
+const vpcID = "vpc-0a1b2c3d4e5f67890"
+
+func subnet(i int) string { return fmt.Sprintf("subnet-0000000000000000%d", i) }
+
+const sg = "sg-00000000000000001"
+
+// world is the service with its loops, a VPC of three zones, and a network
+// in which the addresses of tasks are servers on loopback.
+type world struct {
+	t     *testing.T
+	ctx   context.Context
+	s     *elbv2.Service
+	store *store.Store
+
+	mu    sync.Mutex
+	hosts map[string]string // host socket -> its loopback address
+	tasks map[string]string // ip:port in the VPC -> loopback address
+	taken map[string]bool
+	from  string // last address dialled from
+}
+
+func (w *world) Listen(ctx context.Context, addr string) (net.Listener, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taken[addr] {
+		return nil, errors.New("address already in use")
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err == nil {
+		w.hosts[addr] = ln.Addr().String()
+	}
+	return ln, err
+}
+
+type network struct{ *world }
+
+func (n network) Listen(ctx context.Context, vpc, _, addr string) (net.Listener, error) {
+	return n.world.Listen(ctx, vpc+"/"+addr)
+}
+
+func (n network) Dialer(_ string, source netip.Addr) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, addr string) (net.Conn, error) {
+		n.mu.Lock()
+		to := n.tasks[addr]
+		n.from = source.String()
+		n.mu.Unlock()
+		if to == "" {
+			return nil, errors.New("connection refused")
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", to)
+	}
+}
+
+func newWorld(t *testing.T, change ...func(*elbv2.Config)) *world {
+	w := &world{t: t, hosts: map[string]string{}, tasks: map[string]string{}, taken: map[string]bool{}}
+	st, err := store.Open(store.Config{}, append(elbv2.Tables(), ec2.Tables()...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store = st
+	w.ctx = awsapi.WithCaller(t.Context(), awsapi.Caller{Scope: scope})
+	err = st.Update(func(tx *store.Tx) error {
+		meta := func(id string) ec2.Meta { return ec2.Meta{Scope: scope, ID: id} }
+		ec2.VPCs.Put(tx, ec2.VPC{Meta: meta(vpcID), CIDRs: []ec2.CIDR{{Block: "10.0.0.0/16"}}})
+		ec2.Groups.Put(tx, ec2.SecurityGroup{Meta: meta(sg), VPC: vpcID, Name: "alb"})
+		for i, z := range ec2.Zones(scope.Region) {
+			ec2.Subnets.Put(tx, ec2.Subnet{Meta: meta(subnet(i)), VPC: vpcID, AZ: z, CIDR: fmt.Sprintf("10.0.%d.0/24", i)})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := elbv2.Config{Store: st, Sockets: w, Network: network{w}, Speed: 20}
+	for _, c := range change {
+		c(&cfg)
+	}
+	if w.s, err = elbv2.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, l := range w.s.Loops() {
+		wg.Go(func() { _ = l.Run(ctx, st, slog.New(slog.NewTextHandler(io.Discard, nil))) })
+	}
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		done, stop := context.WithTimeout(context.Background(), time.Second)
+		defer stop()
+		_ = w.s.Close(done)
+		_ = st.Close()
+	})
+	return w
+}
+
+// must fails the test on an error.
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func (w *world) balancer(name string) elbv2api.LoadBalancer {
+	w.t.Helper()
+	out := must(w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{
+		Name: &name, Subnets: []string{subnet(0), subnet(1), subnet(2)}, SecurityGroups: []string{sg},
+	}))(w.t)
+	return out.LoadBalancers[0]
+}
+
+func (w *world) group(name string, change ...func(*elbv2api.CreateTargetGroupInput)) string {
+	w.t.Helper()
+	in := &elbv2api.CreateTargetGroupInput{
+		Name: &name, Protocol: "HTTP", Port: new(int32(8080)), VpcId: new(vpcID), TargetType: "ip", HealthCheckPath: new("/health"),
+		HealthCheckIntervalSeconds: new(int32(10)), HealthyThresholdCount: new(int32(2)), UnhealthyThresholdCount: new(int32(3)),
+	}
+	for _, c := range change {
+		c(in)
+	}
+	return *must(w.s.CreateTargetGroup(w.ctx, in))(w.t).TargetGroups[0].TargetGroupArn
+}
+
+func forward(group string) []elbv2api.Action {
+	return []elbv2api.Action{{Type: "forward", TargetGroupArn: &group}}
+}
+
+var notFound = []elbv2api.Action{{Type: "fixed-response", FixedResponseConfig: &elbv2api.FixedResponseActionConfig{StatusCode: new("404"), ContentType: new("text/plain")}}}
+
+func (w *world) listener(lb string, port int32, actions []elbv2api.Action) string {
+	w.t.Helper()
+	return *must(w.s.CreateListener(w.ctx, &elbv2api.CreateListenerInput{
+		LoadBalancerArn: &lb, Port: &port, Protocol: "HTTP", DefaultActions: actions,
+	}))(w.t).Listeners[0].ListenerArn
+}
+
+func (w *world) rule(listener string, priority int32, group string, paths ...string) (*elbv2api.CreateRuleOutput, error) {
+	return w.s.CreateRule(w.ctx, &elbv2api.CreateRuleInput{
+		ListenerArn: &listener, Priority: &priority, Actions: forward(group),
+		Conditions: []elbv2api.RuleCondition{{Field: new("path-pattern"), Values: paths}},
+	})
+}
+
+// task is a server at an address of the VPC.
+type task struct {
+	ip      string
+	healthy atomic.Int64 // status of /health
+	hold    chan struct{}
+	srv     *http.Server
+}
+
+func (w *world) task(ip string) *task {
+	w.t.Helper()
+	t := &task{ip: ip, hold: make(chan struct{})}
+	t.healthy.Store(200)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	t.srv = &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/health":
+			rw.WriteHeader(int(t.healthy.Load()))
+		case "/hold":
+			<-t.hold
+		}
+		_, _ = io.WriteString(rw, ip)
+	})}
+	go func() { _ = t.srv.Serve(ln) }()
+	w.t.Cleanup(func() { _ = t.srv.Close() })
+	w.mu.Lock()
+	w.tasks[ip+":8080"] = ln.Addr().String()
+	w.mu.Unlock()
+	return t
+}
+
+func (w *world) register(group string, ips ...string) {
+	w.t.Helper()
+	in := &elbv2api.RegisterTargetsInput{TargetGroupArn: &group}
+	for _, ip := range ips {
+		in.Targets = append(in.Targets, elbv2api.TargetDescription{Id: new(ip)})
+	}
+	must(w.s.RegisterTargets(w.ctx, in))(w.t)
+}
+
+func (w *world) health(group, ip string) elbv2api.TargetHealth {
+	w.t.Helper()
+	out := must(w.s.DescribeTargetHealth(w.ctx, &elbv2api.DescribeTargetHealthInput{
+		TargetGroupArn: &group, Targets: []elbv2api.TargetDescription{{Id: &ip}},
+	}))(w.t)
+	return *out.TargetHealthDescriptions[0].TargetHealth
+}
+
+// until waits for a state of the store, following its changes.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	defer cancel()
+	rev := w.store.Snapshot().Revision()
+	for !ok() {
+		_, next, err := w.store.Changes(ctx, rev)
+		if err != nil {
+			w.t.Fatalf("waiting until %s: %v", what, err)
+		}
+		rev = next
+	}
+}
+
+// eventually is until for what is not in the store.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func (w *world) curl(host, path string) (int, string) {
+	w.t.Helper()
+	w.eventually("the port is open", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.hosts["127.0.0.1:80"] != "" })
+	w.mu.Lock()
+	addr := w.hosts["127.0.0.1:80"]
+	w.mu.Unlock()
+	req, _ := http.NewRequestWithContext(w.ctx, "GET", "http://"+addr+path, nil)
+	req.Host = host
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+func TestAPlatformServes(t *testing.T) {
+	w := newWorld(t)
+	lb := w.balancer("web")
+	if *lb.DNSName != "web.elb.localhost" || lb.State.Code != "provisioning" {
+		t.Errorf("created as %s %s", *lb.DNSName, lb.State.Code)
+	}
+	l := w.listener(*lb.LoadBalancerArn, 80, notFound)
+	payment, order := w.group("payment"), w.group("order")
+	must(w.rule(l, 10, payment, "/payment/*", "/payment"))(t)
+	must(w.rule(l, 11, order, "/order/*", "/order"))(t)
+	w.until("active", func() bool {
+		b, _ := elbv2.LoadBalancers.Get(w.store.Snapshot(), *lb.LoadBalancerArn)
+		return b.State == "active"
+	})
+
+	w.task("10.0.1.10")
+	w.register(payment, "10.0.1.10")
+	w.until("healthy", func() bool { return w.health(payment, "10.0.1.10").State == "healthy" })
+	w.eventually("served", func() bool {
+		code, body := w.curl("web.elb.localhost", "/payment/x")
+		return code == 200 && body == "10.0.1.10"
+	})
+	if code, _ := w.curl("web.elb.localhost", "/order"); code != 503 {
+		t.Errorf("a group without targets answers %d", code)
+	}
+	if code, _ := w.curl("web.elb.localhost", "/"); code != 404 {
+		t.Errorf("the default action answers %d", code)
+	}
+	nic, err := ec2.Interfaces.Get(w.store.Snapshot(), scope.Key(func() string {
+		b, _ := elbv2.LoadBalancers.Get(w.store.Snapshot(), *lb.LoadBalancerArn)
+		return b.Nodes[0].Interface
+	}()))
+	if err != nil || nic.IP != w.from {
+		t.Errorf("dialled from %s, the load balancer's address is %s (%v)", w.from, nic.IP, err)
+	}
+}
+
+func TestHealthFollowsTheThresholds(t *testing.T) {
+	w := newWorld(t)
+	lb := w.balancer("web")
+	g := w.group("g")
+	if h := func() elbv2api.TargetHealth { w.register(g, "10.0.1.10"); return w.health(g, "10.0.1.10") }(); h.Reason != "Target.NotInUse" {
+		t.Errorf("before the group is used: %s", h.Reason)
+	}
+	w.listener(*lb.LoadBalancerArn, 80, forward(g))
+	w.until("initial", func() bool { return w.health(g, "10.0.1.10").Reason == "Elb.InitialHealthChecking" })
+	w.until("unhealthy", func() bool { return w.health(g, "10.0.1.10").State == "unhealthy" })
+	if h := w.health(g, "10.0.1.10"); h.Reason != "Target.FailedHealthChecks" || *h.Description != "Health checks failed" {
+		t.Errorf("nothing listens: %s %s", h.Reason, *h.Description)
+	}
+	task := w.task("10.0.1.10")
+	w.until("healthy", func() bool { return w.health(g, "10.0.1.10").State == "healthy" })
+	task.healthy.Store(503)
+	w.until("unhealthy again", func() bool { return w.health(g, "10.0.1.10").State == "unhealthy" })
+	if h := w.health(g, "10.0.1.10"); h.Reason != "Target.ResponseCodeMismatch" || *h.Description != "Health checks failed with these codes: [503]" {
+		t.Errorf("answers 503: %s %s", h.Reason, *h.Description)
+	}
+}
+
+func TestDeregistrationWaitsForWhatIsInFlight(t *testing.T) {
+	w := newWorld(t)
+	lb := w.balancer("web")
+	g := w.group("g")
+	w.listener(*lb.LoadBalancerArn, 80, forward(g))
+	task := w.task("10.0.1.10")
+	w.register(g, "10.0.1.10")
+	w.until("healthy", func() bool { return w.health(g, "10.0.1.10").State == "healthy" })
+	w.eventually("served", func() bool { code, _ := w.curl("x", "/"); return code == 200 })
+	got := make(chan string)
+	go func() { _, body := w.curl("x", "/hold"); got <- body }()
+	w.eventually("in flight", func() bool { return w.s.Proxy().Inflight(g, "10.0.1.10:8080") == 1 })
+	must(w.s.DeregisterTargets(w.ctx, &elbv2api.DeregisterTargetsInput{TargetGroupArn: &g, Targets: []elbv2api.TargetDescription{{Id: new("10.0.1.10")}}}))(t)
+	if h := w.health(g, "10.0.1.10"); h.State != "draining" || h.Reason != "Target.DeregistrationInProgress" {
+		t.Errorf("%s %s", h.State, h.Reason)
+	}
+	w.eventually("new requests go nowhere", func() bool { code, _ := w.curl("x", "/"); return code == 503 })
+	close(task.hold)
+	if body := <-got; body != "10.0.1.10" {
+		t.Errorf("request in flight got %q", body)
+	}
+	w.until("gone", func() bool { return len(elbv2.GroupTargets(w.store.Snapshot(), g)) == 0 })
+}
+
+func code(err error) string {
+	if e, ok := errors.AsType[*awsapi.Error](err); ok {
+		return e.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	lb := w.balancer("web")
+	g, other := w.group("g"), w.group("other")
+	l := w.listener(*lb.LoadBalancerArn, 80, forward(g))
+	must(w.rule(l, 10, g, "/a"))(t)
+	second := w.balancer("second")
+	for name, c := range map[string]struct {
+		want string
+		do   func() error
+	}{
+		"same name, other settings": {"DuplicateLoadBalancerName", func() error {
+			_, err := w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{Name: new("web"), Subnets: []string{subnet(0), subnet(1)}})
+			return err
+		}},
+		"one subnet": {"ValidationError", func() error {
+			_, err := w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{Name: new("x"), Subnets: []string{subnet(0)}})
+			return err
+		}},
+		"unknown subnet": {"SubnetNotFound", func() error {
+			_, err := w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{Name: new("x"), Subnets: []string{subnet(0), "subnet-9"}})
+			return err
+		}},
+		"unknown group": {"InvalidSecurityGroup", func() error {
+			_, err := w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{Name: new("x"), Subnets: []string{subnet(0), subnet(1)}, SecurityGroups: []string{"sg-9"}})
+			return err
+		}},
+		"network load balancer": {"OperationNotPermitted", func() error {
+			_, err := w.s.CreateLoadBalancer(w.ctx, &elbv2api.CreateLoadBalancerInput{Name: new("x"), Type: "network", Subnets: []string{subnet(0), subnet(1)}})
+			return err
+		}},
+		"port twice": {"DuplicateListener", func() error {
+			_, err := w.s.CreateListener(w.ctx, &elbv2api.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: new(int32(80)), Protocol: "HTTP", DefaultActions: notFound})
+			return err
+		}},
+		"HTTPS without certificate": {"CertificateNotFound", func() error {
+			_, err := w.s.CreateListener(w.ctx, &elbv2api.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: new(int32(443)), Protocol: "HTTPS", DefaultActions: notFound})
+			return err
+		}},
+		"priority in use":     {"PriorityInUse", func() error { _, err := w.rule(l, 10, g, "/b"); return err }},
+		"too many conditions": {"ValidationError", func() error { _, err := w.rule(l, 11, g, "/1", "/2", "/3", "/4", "/5", "/6"); return err }},
+		"bad path":            {"ValidationError", func() error { _, err := w.rule(l, 11, g, "/a b"); return err }},
+		"group of another load balancer": {"TargetGroupAssociationLimit", func() error {
+			_, err := w.s.CreateListener(w.ctx, &elbv2api.CreateListenerInput{LoadBalancerArn: second.LoadBalancerArn, Port: new(int32(80)), Protocol: "HTTP", DefaultActions: forward(g)})
+			return err
+		}},
+		"group in use": {"ResourceInUse", func() error {
+			_, err := w.s.DeleteTargetGroup(w.ctx, &elbv2api.DeleteTargetGroupInput{TargetGroupArn: &g})
+			return err
+		}},
+		"instance targets": {"InvalidConfigurationRequest", func() error {
+			_, err := w.s.CreateTargetGroup(w.ctx, &elbv2api.CreateTargetGroupInput{Name: new("x"), Protocol: "HTTP", Port: new(int32(1)), VpcId: new(vpcID)})
+			return err
+		}},
+		"target outside the VPC": {"InvalidTarget", func() error {
+			_, err := w.s.RegisterTargets(w.ctx, &elbv2api.RegisterTargetsInput{TargetGroupArn: &other, Targets: []elbv2api.TargetDescription{{Id: new("8.8.8.8")}}})
+			return err
+		}},
+		"unknown attribute": {"ValidationError", func() error {
+			_, err := w.s.ModifyTargetGroupAttributes(w.ctx, &elbv2api.ModifyTargetGroupAttributesInput{TargetGroupArn: &other, Attributes: []elbv2api.TargetGroupAttribute{{Key: new("nope"), Value: new("1")}}})
+			return err
+		}},
+		"attribute out of range": {"InvalidConfigurationRequest", func() error {
+			_, err := w.s.ModifyTargetGroupAttributes(w.ctx, &elbv2api.ModifyTargetGroupAttributesInput{TargetGroupArn: &other, Attributes: []elbv2api.TargetGroupAttribute{{Key: new("deregistration_delay.timeout_seconds"), Value: new("9999")}}})
+			return err
+		}},
+		"unknown load balancer": {"LoadBalancerNotFound", func() error {
+			_, err := w.s.DescribeLoadBalancers(w.ctx, &elbv2api.DescribeLoadBalancersInput{Names: []string{"nope"}})
+			return err
+		}},
+		"not an ARN": {"ValidationError", func() error {
+			_, err := w.s.DescribeTargetHealth(w.ctx, &elbv2api.DescribeTargetHealthInput{TargetGroupArn: new("nope")})
+			return err
+		}},
+	} {
+		if got := code(c.do()); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestTwoLoadBalancersShareAPort(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"one", "two"} {
+		lb := w.balancer(name)
+		w.listener(*lb.LoadBalancerArn, 80, []elbv2api.Action{{Type: "fixed-response", FixedResponseConfig: &elbv2api.FixedResponseActionConfig{StatusCode: new("200"), MessageBody: new("this is " + name)}}})
+	}
+	for _, name := range []string{"one", "two"} {
+		w.eventually(name+" answers", func() bool { _, body := w.curl(name+".elb.localhost:80", "/"); return body == "this is "+name })
+	}
+	if code, _ := w.curl("three.elb.localhost", "/"); code != 404 {
+		t.Errorf("an unknown name answers %d", code)
+	}
+}
+
+func TestDeletingALoadBalancerLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	lb := w.balancer("web")
+	g := w.group("g")
+	l := w.listener(*lb.LoadBalancerArn, 80, forward(g))
+	must(w.rule(l, 1, g, "/x"))(t)
+	must(w.s.DeleteLoadBalancer(w.ctx, &elbv2api.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
+	must(w.s.DeleteTargetGroup(w.ctx, &elbv2api.DeleteTargetGroupInput{TargetGroupArn: &g}))(t)
+	snap := w.store.Snapshot()
+	left := 0
+	for range elbv2.Listeners.List(snap, "") {
+		left++
+	}
+	for range elbv2.Rules.List(snap, "") {
+		left++
+	}
+	for range ec2.Interfaces.List(snap, "") {
+		left++
+	}
+	if left > 0 {
+		t.Errorf("%d rows are left", left)
+	}
+	w.eventually("the port is closed", func() bool { return len(w.s.Proxy().Owners()) == 0 })
+}
+
+func TestATakenPortIsTold(t *testing.T) {
+	w := newWorld(t, func(c *elbv2.Config) { c.HostPort = func(p int) int { return p + 8000 } })
+	w.taken["127.0.0.1:8080"] = true
+	lb := w.balancer("web")
+	if !strings.HasSuffix(*lb.DNSName, ".elb.localhost:8080") {
+		t.Errorf("DNS name %s", *lb.DNSName)
+	}
+	l := w.listener(*lb.LoadBalancerArn, 80, notFound)
+	w.eventually("the fault is known", func() bool { return strings.Contains(w.s.Fault(l), "address already in use") })
+}
