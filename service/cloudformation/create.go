@@ -2,9 +2,12 @@ package cloudformation
 
 import (
 	"context"
+	"time"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
@@ -43,12 +46,13 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 	err = s.Store.Update(func(tx *store.Tx) error {
 		if old, err := find(ctx, tx, name); err == nil {
 			if op.Token != "" && old.LastToken == op.Token && old.LastKind == Create {
-				id = old.ID
+				id, op.ID = old.ID, old.LastOperation
 				return nil // the same request again
 			}
 			return awsapi.Errorf("AlreadyExistsException", 400, "Stack [%s] already exists", name)
 		}
 		st := st
+		prune(tx, st.Scope, at)
 		Templates.Put(tx, Template{st.Key(), d.Template, body})
 		start(tx, &st, op, "CREATE_IN_PROGRESS", "User Initiated")
 		return nil
@@ -64,7 +68,11 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 func fresh(ctx context.Context, name string) Stack {
 	scope := awsapi.CallerOf(ctx).Scope
 	id := newID()
-	return Stack{Scope: scope, ID: stackARN(scope, name, id), Name: name, UUID: id}
+	st := Stack{Scope: scope, ID: stackARN(scope, name, id), Name: name, UUID: id}
+	if parent, ok := cfn.From(ctx); ok { // a nested stack
+		st.Parent = parent.StackID
+	}
+	return st
 }
 
 func operation(ctx context.Context, st Stack, kind Kind, token *string) Operation {
@@ -76,4 +84,27 @@ func start(tx *store.Tx, st *Stack, op Operation, status, reason string) {
 	st.LastOperation, st.LastKind, st.LastToken = op.ID, op.Kind, op.Token
 	Operations.Put(tx, op)
 	setStatus(tx, st, op, now(), status, reason)
+}
+
+// remembered is how long a deleted stack can be described by its ARN, as in AWS.
+const remembered = 90 * 24 * time.Hour
+
+// prune forgets stacks that were deleted long ago.
+func prune(tx *store.Tx, scope arn.Scope, at time.Time) {
+	for st := range Stacks.List(tx, scope.Key("")) {
+		if st.Status != "DELETE_COMPLETE" || at.Sub(st.Deleted) < remembered {
+			continue
+		}
+		for e := range Events.List(tx, st.Key()+"/") {
+			Events.Delete(tx, Events.Key(e))
+		}
+		for r := range Resources.List(tx, st.Key()+"/") {
+			Resources.Delete(tx, Resources.Key(r))
+		}
+		for t := range Templates.List(tx, st.Key()+"/") {
+			Templates.Delete(tx, Templates.Key(t))
+		}
+		Sequences.Delete(tx, st.Key())
+		Stacks.Delete(tx, st.Key())
+	}
 }

@@ -57,6 +57,9 @@ func stackOut(st Stack) api.Stack {
 		DriftInformation:      &api.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
 		RollbackConfiguration: &api.RollbackConfiguration{},
 	}
+	if st.Parent != "" {
+		out.ParentId, out.RootId = &st.Parent, &st.Parent
+	}
 	if st.Timeout > 0 {
 		out.TimeoutInMinutes = &st.Timeout
 	}

@@ -89,6 +89,7 @@ func TestSecretsAreMasked(t *testing.T) {
 
 func TestValidateTemplate(t *testing.T) {
 	quiet(t, func(s *story) {
+		s.svc.Fetch = nil
 		body := "Description: d\nParameters:\n  P: {Type: String, Default: x, Description: pp}\nResources:\n  R: {Type: 'AWS::IAM::Role'}\n  A: {Type: T::Thing}\nMetadata: {a: 1}\n"
 		v, err := s.svc.ValidateTemplate(s.ctx, &api.ValidateTemplateInput{TemplateBody: &body})
 		if err != nil || *v.Description != "d" || len(v.Parameters) != 1 || v.Capabilities[0] != "CAPABILITY_IAM" ||

@@ -6,10 +6,11 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 )
 
-// Resources are the types CloudFormation has itself: placeholders without any effect.
+// Resources are the types CloudFormation has itself: nested stacks, and placeholders without any effect.
 func (s *Service) Resources() []cfn.Type {
 	return []cfn.Type{
 		cfn.Of("AWS::CDK::Metadata", placeholder[cdkMetadata]{func(p *cdkMetadata) *string { return &p.ID }}),
+		cfn.Of(stackType, nestedStacks{s}),
 		cfn.Of("AWS::CloudFormation::WaitConditionHandle", placeholder[waitHandle]{func(p *waitHandle) *string { return &p.ID }}),
 	}
 }

@@ -28,6 +28,7 @@ type Stack struct {
 	Outputs     []Output
 	Imports     []string // names of exports in use, sorted
 	Protected   bool
+	Parent      string // ARN of the stack this one is nested in
 	ChangeSetID string
 	// DisableRollback, Timeout and RetainExceptOnCreate are as the creation asked.
 	DisableRollback      bool

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -144,7 +145,13 @@ func resourceKeys(r *store.Snapshot, c store.Change) []string {
 			}
 		}
 		return keys
-	case Stacks.Name(), Events.Name(), Sequences.Name(), Templates.Name(), ChangeSets.Name():
+	case Stacks.Name():
+		keys := waiting(r, StepSettle)
+		return slices.DeleteFunc(keys, func(k string) bool { // only nested stacks wait for stacks
+			res, err := Resources.Get(r, k)
+			return err != nil || res.Type != stackType
+		})
+	case Events.Name(), Sequences.Name(), Templates.Name(), ChangeSets.Name():
 		return nil
 	default:
 		return waiting(r, StepSettle)

@@ -99,6 +99,9 @@ func newStory(t *testing.T, files map[string]string) *story {
 	}
 	s := &story{t: t, files: files, store: db, cloud: newCloud(), ctx: testContext(), seen: map[string]int64{}}
 	s.svc = New(Config{Store: db, Log: slog.New(slog.DiscardHandler), Types: s.cloud.types()})
+	s.svc.Fetch = func(_ context.Context, url string) (string, error) {
+		return files[strings.TrimPrefix(url, "s3://")], nil
+	}
 	s.stop = runLoops(s.svc)
 	return s
 }
@@ -228,7 +231,7 @@ func (s *story) do(line string) {
 		}
 	case "cloud":
 		for _, l := range s.cloud.list() {
-			s.printf("%s", l)
+			s.printf("%s", s.clean(l))
 		}
 	default:
 		s.t.Fatalf("unknown command %q", cmd)
@@ -269,7 +272,7 @@ func (s *story) events() {
 			}
 			s.seen[st.Key()] = e.Seq
 			line := fmt.Sprintf("  %s %s %s", e.LogicalID, e.Status, e.PhysicalID)
-			if e.Type == stackType {
+			if e.PhysicalID == st.ID {
 				line = fmt.Sprintf("%s %s", e.LogicalID, e.Status)
 			}
 			if e.Reason != "" {

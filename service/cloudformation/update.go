@@ -21,6 +21,8 @@ func checkUpdatable(st Stack) error {
 	return nil
 }
 
+const noUpdates = "No updates are to be performed."
+
 // UpdateStack begins an update.
 func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*api.UpdateStackOutput, error) {
 	r := s.Store.Snapshot()
@@ -48,7 +50,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 		return nil, err
 	}
 	if !changed {
-		return nil, invalid("No updates are to be performed.")
+		return nil, invalid(noUpdates)
 	}
 	op := operation(ctx, st, Update, in.ClientRequestToken)
 	op.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)

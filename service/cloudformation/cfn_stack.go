@@ -1,0 +1,158 @@
+package cloudformation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/cfn/template"
+	"github.com/slipway-dev/slipway/kernel/store"
+)
+
+// nestedStack is AWS::CloudFormation::Stack: a stack as a resource of another.
+type nestedStack struct {
+	StackID          string `cfn:"id,readOnly"`
+	TemplateURL      string `cfn:"required"`
+	Parameters       map[string]string
+	NotificationARNs []string
+	TimeoutInMinutes *int32
+	Tags             []cfn.Tag
+	Outputs          map[string]string `cfn:"readOnly"`
+	// LastOperation is the operation Settled waits for; empty when the last update had nothing to do.
+	LastOperation string `cfn:"readOnly"`
+}
+
+type nestedStacks struct{ *Service }
+
+var (
+	_ cfn.Updater[nestedStack] = nestedStacks{}
+	_ cfn.Settler[nestedStack] = nestedStacks{}
+	_ cfn.Remover[nestedStack] = nestedStacks{}
+)
+
+// everything is granted to nested stacks: whoever deploys the parent has acknowledged its capabilities.
+var everything = []api.Capability{"CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
+
+func (h nestedStacks) Create(ctx context.Context, p *nestedStack) error {
+	r, _ := cfn.From(ctx)
+	out, err := h.CreateStack(ctx, &api.CreateStackInput{
+		StackName: new(r.Name(128)), TemplateURL: &p.TemplateURL, Parameters: nestedParameters(p), Tags: nestedTags(r, p), TimeoutInMinutes: p.TimeoutInMinutes,
+		NotificationARNs: p.NotificationARNs, Capabilities: everything, ClientRequestToken: &r.Token,
+	})
+	if err != nil {
+		return err
+	}
+	p.StackID, p.LastOperation = *out.StackId, *out.OperationId
+	return nil
+}
+
+func (h nestedStacks) Read(_ context.Context, p *nestedStack) error {
+	st, err := h.row(p)
+	if err == nil && st.Status == "DELETE_COMPLETE" {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+func (h nestedStacks) Update(ctx context.Context, _, after *nestedStack) error {
+	r, _ := cfn.From(ctx)
+	out, err := h.UpdateStack(ctx, &api.UpdateStackInput{
+		StackName: &after.StackID, TemplateURL: &after.TemplateURL, Parameters: nestedParameters(after), Tags: nestedTags(r, after),
+		NotificationARNs: after.NotificationARNs, Capabilities: everything,
+	})
+	if e, ok := errors.AsType[*awsapi.Error](err); ok && e.Message == noUpdates {
+		after.LastOperation = ""
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	after.LastOperation = *out.OperationId
+	return nil
+}
+
+// Settled waits for the nested stack's operation.
+func (h nestedStacks) Settled(_ context.Context, p *nestedStack) (bool, error) {
+	st, err := h.row(p)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case strings.HasSuffix(st.Status, "_IN_PROGRESS"):
+		return false, nil
+	case p.LastOperation != "" && st.Status != "CREATE_COMPLETE" && st.Status != "UPDATE_COMPLETE":
+		verb := "created"
+		if st.LastKind == Update {
+			verb = "updated"
+		}
+		return false, embedded(st, verb, h.cause(st))
+	}
+	p.Outputs = map[string]string{}
+	for _, o := range st.Outputs {
+		p.Outputs[o.Key] = o.Value
+	}
+	return true, nil
+}
+
+// embedded is the failure of a nested stack; it is shown as it is, not as a handler's message.
+func embedded(st Stack, verb, why string) error {
+	return &template.Error{Message: fmt.Sprintf("Embedded stack %s was not successfully %s: %s", st.ID, verb, why)}
+}
+
+// cause is why a stack was rolled back.
+func (h nestedStacks) cause(st Stack) string {
+	why := st.Reason
+	for e := range Events.List(h.Store.Snapshot(), st.Key()+"/") {
+		if e.Type == stackType && e.PhysicalID == st.ID && strings.HasSuffix(e.Status, "ROLLBACK_IN_PROGRESS") {
+			why = e.Reason
+		}
+	}
+	return strings.TrimSuffix(why, "Rollback requested by user.")
+}
+
+func (h nestedStacks) Delete(ctx context.Context, p *nestedStack) error {
+	_, err := h.DeleteStack(ctx, &api.DeleteStackInput{StackName: &p.StackID})
+	return err
+}
+
+func (h nestedStacks) Remains(_ context.Context, p *nestedStack) (bool, error) {
+	st, err := h.row(p)
+	switch {
+	case err != nil || st.Status == "DELETE_COMPLETE":
+		return false, nil
+	case st.Status == "DELETE_FAILED":
+		return false, embedded(st, "deleted", st.Reason)
+	}
+	return true, nil
+}
+
+func (h nestedStacks) row(p *nestedStack) (Stack, error) {
+	key, _ := stackKey(p.StackID)
+	return Stacks.Get(h.Store.Snapshot(), key)
+}
+
+func nestedParameters(p *nestedStack) []api.Parameter {
+	var out []api.Parameter
+	for _, k := range slices.Sorted(maps.Keys(p.Parameters)) {
+		out = append(out, api.Parameter{ParameterKey: &k, ParameterValue: new(p.Parameters[k])})
+	}
+	return out
+}
+
+// nestedTags are the parent's tags and the resource's own, without those CloudFormation sets itself.
+func nestedTags(r cfn.Request, p *nestedStack) []api.Tag {
+	all := r.AllTags(p.Tags)
+	out := []api.Tag{}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		if !strings.HasPrefix(k, "aws:") {
+			out = append(out, api.Tag{Key: &k, Value: new(all[k])})
+		}
+	}
+	return out
+}
