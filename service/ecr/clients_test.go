@@ -229,6 +229,7 @@ func TestSkopeoCopiesBothWays(t *testing.T) {
 	need(t, "skopeo")
 	w := newWorld(t)
 	w.create("web")
+	w.create("docker")
 	src := filepath.Join(t.TempDir(), "src")
 	l, err := layout.Write(src, empty.Index)
 	if err != nil {
@@ -250,6 +251,7 @@ func TestSkopeoCopiesBothWays(t *testing.T) {
 	creds, ref := "AWS:"+w.password(), "docker://"+w.host+"/web:v1"
 	run("--insecure-policy", "copy", "--dest-tls-verify=false", "--dest-creds", creds, "oci:"+src, ref)
 	run("--insecure-policy", "copy", "--src-tls-verify=false", "--src-creds", creds, ref, "dir:"+filepath.Join(t.TempDir(), "dst"))
+	run("--insecure-policy", "copy", "--format=v2s2", "--dest-tls-verify=false", "--dest-creds", creds, "oci:"+src, "docker://"+w.host+"/docker:v1")
 	var seen struct{ Digest string }
 	if err := json.Unmarshal([]byte(run("inspect", "--no-tags", "--tls-verify=false", "--creds", creds, ref)), &seen); err != nil {
 		t.Fatal(err)

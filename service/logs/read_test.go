@@ -195,7 +195,8 @@ func TestLiveTail(t *testing.T) {
 	w.write("g", "s", line(1, "before"))
 	server := httptest.NewServer(awsapi.NewMux(awsapi.Config{DefaultScope: scope, AnyAuth: true}, w.s.API()))
 	defer server.Close()
-	out, err := w.s.StartLiveTail(w.ctx, &logsapi.StartLiveTailInput{
+	c := awsapi.NewClient(awsapi.ClientConfig{Endpoint: server.URL, Region: scope.Region, AccessKey: "a", SecretKey: "b"})
+	out, err := awsapi.Call[logsapi.StartLiveTailInput, logsapi.StartLiveTailOutput](w.ctx, c, "logs", "StartLiveTail", &logsapi.StartLiveTailInput{
 		LogGroupIdentifiers: []string{"arn:aws:logs:us-east-1:123456789012:log-group:g"}, LogEventFilterPattern: new("ERROR"),
 	})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,4 +111,54 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A full disk, here by a limit on the size of files, fails an append and
+// nothing else: what was there stays, and with room again appends go on.
+func TestAFullDiskLosesNothing(t *testing.T) {
+	// The limit is on a process: it is a child's, whose own files are none.
+	if os.Getenv("LOGS_FULL") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestAFullDiskLosesNothing$")
+		cmd.Env = append(os.Environ(), "LOGS_FULL=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	dir := t.TempDir()
+	s := open(t, logs.Config{Dir: dir})
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	small := was
+	small.Cur = 64 << 10
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
+		t.Fatal(err)
+	}
+	acked, failed := 0, 0
+	for i := range 100 {
+		if err := s.Append("g", "s", []logs.Event{line(int64(i+1), strings.Repeat("x", 1000))}); err == nil {
+			acked++
+		} else {
+			failed++
+		}
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if failed == 0 || acked == 0 {
+		t.Errorf("%d acknowledged, %d failed", acked, failed)
+	}
+	if err := s.Append("g", "s", []logs.Event{line(1000, "after")}); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if got := scan(t, s, logs.Query{Group: "g"}); len(got) != acked+1 || got[acked].Message != "after" {
+			t.Errorf("%d events, %d acknowledged", len(got), acked+1)
+		}
+		s.Close()
+		s = open(t, logs.Config{Dir: dir})
+	}
+	s.Close()
 }

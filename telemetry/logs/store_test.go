@@ -2,6 +2,7 @@ package logs_test
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 func open(t testing.TB, cfg logs.Config) *logs.Store {
 	t.Helper()
+	cfg.Log = slog.New(slog.DiscardHandler)
 	s, err := logs.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
