@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,7 +58,10 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 				cs = old // the same request again
 				return nil
 			}
-			return awsapi.Errorf("AlreadyExistsException", 400, "ChangeSet %s already exists", name)
+			if old.ExecutionStatus == "AVAILABLE" {
+				return awsapi.Errorf("AlreadyExistsException", 400, "ChangeSet %s already exists", name)
+			}
+			// One that failed or was executed gives its name back: the aws CLI names them by the second, and here two deployments fit into one.
 		}
 		if !exists {
 			if _, err := find(ctx, tx, st.Name); err == nil {
@@ -190,7 +194,7 @@ func obstacle(cs ChangeSet) string {
 func (s *Service) DeleteChangeSet(ctx context.Context, in *api.DeleteChangeSetInput) (*api.DeleteChangeSetOutput, error) {
 	return &api.DeleteChangeSetOutput{}, s.Store.Update(func(tx *store.Tx) error {
 		cs, _, err := findChangeSet(ctx, tx, deref(in.ChangeSetName), in.StackName)
-		if e, ok := err.(*awsapi.Error); ok && e.Code == "ChangeSetNotFound" {
+		if e, ok := errors.AsType[*awsapi.Error](err); ok && e.Code == "ChangeSetNotFound" {
 			return nil
 		}
 		if err != nil {
