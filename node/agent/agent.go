@@ -78,7 +78,6 @@ type Agent struct {
 	tasks  map[string]*live         // by ARN
 	states map[string]runtime.State // by container id, as last listed
 	listed bool                     // states is true
-	wakeN  int64
 
 	ctx    context.Context // of everything in the background; ends with Run
 	cancel context.CancelFunc

@@ -14,9 +14,9 @@ func (a *Agent) pullImages(l *live) (bool, error) {
 		if f := a.fact(l, i); f.created || f.over {
 			continue
 		}
-		j := l.pullJob(c.Image)
+		j, row := l.pullJob(c.Image), l.row
 		begin(a, l, j, func(ctx context.Context) (runtime.Image, error) {
-			return a.cfg.Images.Pull(ctx, l.row, c.Image)
+			return a.cfg.Images.Pull(ctx, row, c.Image)
 		})
 		_, done, err := result(l, j)
 		if err != nil {

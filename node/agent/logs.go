@@ -13,12 +13,15 @@ func (a *Agent) makeLogStreams(l *live) (bool, error) {
 	if a.cfg.Logs == nil {
 		return true, nil
 	}
+	var streams []LogStream
+	for i, c := range l.row.Containers {
+		if c.Log != nil && c.Log.Group != "" && !a.fact(l, i).started {
+			streams = append(streams, stream(l.row, c))
+		}
+	}
 	begin(a, l, &l.logs, func(ctx context.Context) (struct{}, error) {
-		for i, c := range l.row.Containers {
-			if c.Log == nil || c.Log.Group == "" || a.fact(l, i).started {
-				continue
-			}
-			if err := a.cfg.Logs.Write(ctx, stream(l.row, c), nil); err != nil {
+		for _, s := range streams {
+			if err := a.cfg.Logs.Write(ctx, s, nil); err != nil {
 				return struct{}{}, err
 			}
 		}

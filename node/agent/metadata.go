@@ -61,23 +61,23 @@ func (m *metadata) serve(vpc string) {
 
 // release closes the endpoint of a VPC whose last task this was: an open
 // socket would keep its network namespace.
-func (m *metadata) release(l *live) {
+func (m *metadata) release(l *live, row Task) {
 	m.mu.Lock()
-	for _, id := range l.ids() {
-		delete(m.before, id)
+	for i := range row.Containers {
+		delete(m.before, containerID(row, i))
 	}
 	m.mu.Unlock()
 	m.agent.mu.Lock()
 	for _, other := range m.agent.tasks {
-		if other != l && other.row.VPC == l.row.VPC && !other.isCleaned() {
+		if other != l && other.row.VPC == row.VPC && !other.isCleaned() {
 			m.agent.mu.Unlock()
 			return
 		}
 	}
 	m.agent.mu.Unlock()
 	m.mu.Lock()
-	srv := m.servers[l.row.VPC]
-	delete(m.servers, l.row.VPC)
+	srv := m.servers[row.VPC]
+	delete(m.servers, row.VPC)
 	m.mu.Unlock()
 	if srv != nil {
 		srv.Close()

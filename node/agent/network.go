@@ -8,8 +8,9 @@ import (
 
 // attachNetwork joins the task to its VPC.
 func (a *Agent) attachNetwork(l *live) (bool, error) {
+	vpc, eni := l.row.VPC, l.row.Interface
 	begin(a, l, &l.attach, func(ctx context.Context) (string, error) {
-		return a.cfg.Network.Attach(ctx, l.row.VPC, l.row.Interface)
+		return a.cfg.Network.Attach(ctx, vpc, eni)
 	})
 	_, done, err := result(l, &l.attach)
 	if err != nil {

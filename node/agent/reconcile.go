@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/store"
@@ -177,7 +178,13 @@ func (a *Agent) bury(l *live, remove bool) error {
 	l.mu.Unlock()
 	if !l.cleaning {
 		l.cleaning = true
-		go a.clean(l)
+		ids := l.ids()
+		for _, c := range l.status.Containers { // the row may be gone
+			if c.RuntimeID != "" && !slices.Contains(ids, c.RuntimeID) {
+				ids = append(ids, c.RuntimeID)
+			}
+		}
+		go a.clean(l, l.row, ids)
 		return nil
 	}
 	if !cleaned || !remove {

@@ -102,17 +102,13 @@ const cleanPatience = time.Minute
 
 // clean deletes what a stopped task has left: its containers when their
 // output has been read to the end, and its volumes. What fails is tried again.
-func (a *Agent) clean(l *live) {
+func (a *Agent) clean(l *live, row Task, ids []string) {
 	ctx := a.ctx
-	ids := l.ids()
-	for _, c := range l.status.Containers { // the row may be gone
-		ids = append(ids, c.RuntimeID)
-	}
 	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
-		if err := a.cleanOnce(ctx, l, ids); err == nil {
+		if err := a.cleanOnce(ctx, row, ids); err == nil {
 			break
 		} else {
-			a.cfg.Log.Warn("stopped task could not be cleared away", "task", l.arn, "err", err, "again", delay)
+			a.cfg.Log.Warn("stopped task could not be cleared away", "task", row.ARN, "err", err, "again", delay)
 		}
 		select {
 		case <-time.After(delay):
@@ -123,15 +119,12 @@ func (a *Agent) clean(l *live) {
 	l.mu.Lock()
 	l.cleaned = true
 	l.mu.Unlock()
-	a.meta.release(l)
-	a.wake(l.arn)
+	a.meta.release(l, row)
+	a.wake(row.ARN)
 }
 
-func (a *Agent) cleanOnce(ctx context.Context, l *live, ids []string) error {
+func (a *Agent) cleanOnce(ctx context.Context, row Task, ids []string) error {
 	for _, id := range ids {
-		if id == "" {
-			continue
-		}
 		a.tails.drain(id, cleanPatience)
 		if err := a.discard(ctx, id); err != nil {
 			return err
@@ -140,5 +133,5 @@ func (a *Agent) cleanOnce(ctx context.Context, l *live, ids []string) error {
 		delete(a.states, id)
 		a.mu.Unlock()
 	}
-	return a.removeVolumes(l.row)
+	return a.removeVolumes(row)
 }

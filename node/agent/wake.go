@@ -1,6 +1,10 @@
 package agent
 
-import "github.com/slipway-dev/slipway/kernel/store"
+import (
+	"errors"
+
+	"github.com/slipway-dev/slipway/kernel/store"
+)
 
 // wakes holds no state: a write to it dirties a task's key after something
 // outside the store has happened, such as a container's exit.
@@ -13,12 +17,12 @@ type wake struct {
 
 // wake has the task reconciled soon.
 func (a *Agent) wake(arn string) {
-	a.mu.Lock()
-	a.wakeN++
-	w := wake{arn, a.wakeN}
-	a.mu.Unlock()
 	err := a.cfg.Store.Update(func(tx *store.Tx) error {
-		wakes.Put(tx, w)
+		before, err := wakes.Get(tx, arn)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		wakes.Put(tx, wake{arn, before.N + 1})
 		return nil
 	})
 	if err != nil {
