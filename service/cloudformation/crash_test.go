@@ -199,6 +199,56 @@ func lifecycle(t *rapid.T, path string, crash bool, first, second string, fails 
 	return seen
 }
 
+// TestInterruptedAnywhere: a creation deleted at any step leaves nothing, and an update cancelled at any step leaves what was there before, crashes or not.
+func TestInterruptedAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	run := 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		d := &driver{t: t, path: filepath.Join(dir, fmt.Sprint(run)), cloud: newCloud(), crash: rapid.Bool().Draw(t, "crashes")}
+		d.open()
+		defer func() { _ = d.db.Close() }()
+		first, _ := graph(t, "first")
+		second, _ := graph(t, "second")
+		name := new("web")
+		create := func() {
+			if _, err := d.svc.CreateStack(testContext(), &api.CreateStackInput{StackName: name, TemplateBody: &first}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create()
+		for range rapid.IntRange(0, 12).Draw(t, "steps of the creation") {
+			d.step()
+		}
+		if _, err := d.svc.DeleteStack(testContext(), &api.DeleteStackInput{StackName: name}); err != nil {
+			t.Fatal(err)
+		}
+		d.finish()
+		if left := d.cloud.list(); len(left) > 0 {
+			t.Fatalf("left over after the deletion: %v", left)
+		}
+
+		create()
+		d.finish()
+		before := d.cloud.list()
+		if _, err := d.svc.UpdateStack(testContext(), &api.UpdateStackInput{StackName: name, TemplateBody: &second}); err != nil {
+			return // nothing to update
+		}
+		for range rapid.IntRange(0, 8).Draw(t, "steps of the update") {
+			d.step()
+		}
+		if _, err := d.svc.CancelUpdateStack(testContext(), &api.CancelUpdateStackInput{StackName: name}); err != nil {
+			return // it was too late
+		}
+		d.finish()
+		d.cloud.check(t, d.db.Snapshot())
+		st, err := find(testContext(), d.db.Snapshot(), "web")
+		if err != nil || st.Status != "UPDATE_ROLLBACK_COMPLETE" || !slices.Equal(before, d.cloud.list()) {
+			t.Fatalf("%s\nbefore %v\nafter  %v", st.Status, before, d.cloud.list())
+		}
+	})
+}
+
 // check: every thing is known to a row, every row's thing is there, and no token made two.
 func (c *cloud) check(t *rapid.T, r store.Reader) {
 	known := map[string]bool{}

@@ -88,6 +88,11 @@ func (c *cloud) put(ctx context.Context, id string, size *int, uses []string, ow
 		}
 		return nil // ours, from before a crash
 	}
+	for _, used := range uses {
+		if c.things[used] == nil {
+			return awsapi.Errorf("Broken", 400, "%s is made before %s, which it uses", id, used)
+		}
+	}
 	c.created[r.Token]++
 	c.things[id] = &thingRow{owner: r.StackName + "/" + r.LogicalID, size: sizeText(size), tags: r.AllTags(own), ready: time.Now().Add(c.slow[r.LogicalID]), uses: uses}
 	c.effect()
