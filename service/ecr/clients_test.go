@@ -181,7 +181,7 @@ func TestRegistryErrorsAreECRs(t *testing.T) {
 	fails(err, 403, "DENIED", "not authorized")
 
 	res, err := http.Get(w.server.URL + "/v2/")
-	if err != nil || res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("Www-Authenticate"), "Basic realm=") {
+	if err != nil || res.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(res.Header.Get("Www-Authenticate"), "Basic realm=") {
 		t.Errorf("%v %v", res, err)
 	}
 	password := w.password()
@@ -189,7 +189,7 @@ func TestRegistryErrorsAreECRs(t *testing.T) {
 	_, err = crane.ListTags(w.host+"/locked", crane.WithAuth(&authn.Basic{Username: "AWS", Password: password}))
 	fails(err, 403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
 	_, err = crane.ListTags(w.host+"/locked", crane.WithAuth(&authn.Basic{Username: "AWS", Password: "x" + password}))
-	if e, ok := errors.AsType[*transport.Error](err); !ok || e.StatusCode != 401 {
+	if e, ok := errors.AsType[*transport.Error](err); !ok || e.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a forged token: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func (s *Service) expire(key string) (again time.Duration, err error) {
 	err = s.store.Update(func(tx *store.Tx) error {
 		again = 0
 		repo, err := Repositories.Get(tx, key)
-		if err != nil || repo.Lifecycle == "" {
+		if errors.Is(err, store.ErrNotFound) || repo.Lifecycle == "" {
 			return nil
 		}
 		policy, err := parseLifecycle(repo.Lifecycle)
@@ -103,11 +104,11 @@ func (s *Service) expire(key string) (again time.Duration, err error) {
 				images = append(images, aged{img.Digest, tagsOf(tx, img), img.PushedAt})
 			}
 		}
-		gone, next := policy.expired(images, s.now())
-		for _, d := range gone {
+		old, next := policy.expired(images, s.now())
+		for _, d := range old {
 			_, _ = remove(tx, repo, ecrapi.ImageIdentifier{ImageDigest: new(d)})
 		}
-		if len(gone) > 0 || repo.LifecycleAt.IsZero() {
+		if len(old) > 0 || repo.LifecycleAt.IsZero() {
 			repo.LifecycleAt = s.time()
 			Repositories.Put(tx, repo)
 		}

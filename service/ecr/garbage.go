@@ -97,12 +97,10 @@ func (s *Service) pulled(img Image) {
 		return
 	}
 	err := s.store.Update(func(tx *store.Tx) error {
-		now, err := Images.Get(tx, Images.Key(img))
-		if err != nil {
-			return nil // deleted meanwhile
+		if now, err := Images.Get(tx, Images.Key(img)); err == nil { // else deleted meanwhile
+			now.PulledAt = s.time()
+			Images.Put(tx, now)
 		}
-		now.PulledAt = s.time()
-		Images.Put(tx, now)
 		return nil
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func (s *Service) CompleteLayerUpload(ctx context.Context, in *ecrapi.CompleteLa
 		u.Cancel()
 		return nil, errLayerExists(repo.Scope, repo.Name, string(d))
 	}
-	if _, err = s.link(repo.Scope, repo.Name, u, d); errors.Is(err, registry.ErrDigest) {
+	if err = s.link(repo.Scope, repo.Name, u, d); errors.Is(err, registry.ErrDigest) {
 		return nil, errInvalidLayer(string(d))
 	}
 	if err != nil {

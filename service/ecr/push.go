@@ -102,29 +102,27 @@ func digests(in []digest.Digest) []string {
 }
 
 // link makes a finished upload a layer of its repository.
-func (s *Service) link(scope arn.Scope, name string, u *registry.Upload, d digest.Digest) (Layer, error) {
+func (s *Service) link(scope arn.Scope, name string, u *registry.Upload, d digest.Digest) error {
 	release := s.blobs.Hold(d)
 	defer release()
 	size, err := u.Commit(d)
 	if err != nil {
-		return Layer{}, err
+		return err
 	}
 	l := Layer{Scope: scope, Repository: name, Digest: string(d), Size: size, LinkedAt: s.time()}
-	err = s.store.Update(func(tx *store.Tx) error {
+	return s.store.Update(func(tx *store.Tx) error {
 		if _, err := find(tx, scope, name); err != nil {
 			return err
 		}
 		Layers.Put(tx, l)
 		return nil
 	})
-	return l, err
 }
 
 // mount gives a repository a layer that another one of the same account and
 // region has; ErrBlobUnknown when that one does not have it.
-func (s *Service) mount(scope arn.Scope, from, to string, d digest.Digest) (Layer, error) {
-	var out Layer
-	err := s.store.Update(func(tx *store.Tx) error {
+func (s *Service) mount(scope arn.Scope, from, to string, d digest.Digest) error {
+	return s.store.Update(func(tx *store.Tx) error {
 		if _, err := find(tx, scope, to); err != nil {
 			return err
 		}
@@ -134,10 +132,8 @@ func (s *Service) mount(scope arn.Scope, from, to string, d digest.Digest) (Laye
 		}
 		l.Repository, l.LinkedAt = to, s.time()
 		Layers.Put(tx, l)
-		out = l
 		return nil
 	})
-	return out, err
 }
 
 // PutImage stores a manifest whose layers are there already.

@@ -87,7 +87,7 @@ func (c *call) beginUpload() error {
 	if from := q.Get("from"); q.Get("mount") != "" && from != "" {
 		scope, name := c.repository(c.r.Host, from)
 		if d, err := registry.ParseDigest(q.Get("mount")); err == nil && scope == c.scope {
-			_, err := c.mount(scope, name, c.name, d)
+			err := c.mount(scope, name, c.name, d)
 			if err == nil {
 				c.created("/blobs/", string(d))
 				return nil
@@ -165,7 +165,7 @@ func (c *call) finish(u *registry.Upload) error {
 	if err != nil {
 		return errBadDigest(c.r.URL.Query().Get("digest"))
 	}
-	if _, err := c.link(c.scope, c.name, u, d); err != nil {
+	if err := c.link(c.scope, c.name, u, d); err != nil {
 		return err
 	}
 	c.created("/blobs/", string(d))

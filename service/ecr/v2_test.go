@@ -204,7 +204,7 @@ func TestLayersThroughTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, err := http.Get(*url.DownloadUrl) // no credentials
-	if err != nil || res.StatusCode != 200 || res.ContentLength != 500 {
+	if err != nil || res.StatusCode != http.StatusOK || res.ContentLength != 500 {
 		t.Errorf("%v %v", res, err)
 	}
 	manifest := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"` + d + `","size":500},"layers":[]}`

@@ -60,7 +60,7 @@ func (s *Service) Loops() []loop.Loop {
 
 func (s *Service) expire(key string) (time.Duration, error) {
 	g, err := Groups.Get(s.store.Snapshot(), key)
-	if err != nil || g.Retention == 0 {
+	if errors.Is(err, store.ErrNotFound) || g.Retention == 0 {
 		return 0, nil
 	}
 	n, err := s.events.Expire(g.ID, time.UnixMilli(s.horizon(g)))

@@ -192,7 +192,7 @@ func (sc *scanner) readBlock(seg *segment, b block) error {
 	}
 	for rest := data; len(rest) > 0; {
 		payload, next, err := nextRecord(rest)
-		if err != nil {
+		if errors.Is(err, errTorn) {
 			sc.g.s.cfg.Log.Error("log segment is damaged", "group", sc.g.name, "segment", seg.path, "offset", b.Offset)
 			return nil
 		}

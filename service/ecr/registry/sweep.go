@@ -41,16 +41,15 @@ func (b *Blobs) Sweep(idle time.Duration, used func(digest.Digest) bool) (Swept,
 		if err != nil || e.IsDir() {
 			return err
 		}
-		d, err := ParseDigest("sha256:" + e.Name())
-		if err != nil {
-			return nil // not ours
+		if d, err := ParseDigest("sha256:" + e.Name()); err == nil { // else not ours
+			n, err := b.removeUnused(d, used)
+			if n >= 0 && err == nil {
+				out.Blobs++
+				out.Bytes += n
+			}
+			return err
 		}
-		n, err := b.removeUnused(d, used)
-		if n >= 0 && err == nil {
-			out.Blobs++
-			out.Bytes += n
-		}
-		return err
+		return nil
 	})
 	return out, err
 }
