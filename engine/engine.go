@@ -35,7 +35,12 @@ import (
 	"github.com/slipway-dev/slipway/service/logs"
 	"github.com/slipway-dev/slipway/service/servicediscovery"
 	"github.com/slipway-dev/slipway/service/sts"
+	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
 )
+
+// closeTimeout bounds the orderly end of the load balancers: the next engine
+// process waits for it.
+const closeTimeout = 2 * time.Second
 
 // Engine is everything, joined.
 type Engine struct {
@@ -87,30 +92,31 @@ func Run(ctx context.Context, version string) error {
 }
 
 // open joins everything; nothing runs yet.
-func open(ctx context.Context, host *sandbox.Host, set Settings, version string, log *slog.Logger) (e *Engine, err error) {
+func open(ctx context.Context, host *sandbox.Host, set Settings, version string, log *slog.Logger) (*Engine, error) {
 	limits, _ := host.Limits()
-	e = &Engine{set: set, log: log, host: host, state: Health{
+	e := &Engine{set: set, log: log, host: host, state: Health{
 		Status: "ok", Version: version, Rootless: host.Rootless(), Limits: limits, Runtime: "runc", StartedAt: time.Now().UTC(), AnyAuth: set.AnyAuth,
 	}}
 	if set.Simulated {
 		e.state.Runtime, e.state.Limits = "simulated", false
 	}
-	defer func() {
-		if err != nil {
-			e.close()
-		}
-	}()
-	if e.store, err = store.Open(store.Config{Path: filepath.Join(host.StateDir(), storeFile)}, tables()...); err != nil {
-		return nil, err
-	}
-	e.closers = append(e.closers, e.store.Close)
-	if _, err := ensureRoot(e.store, set, host.StateDir()); err != nil {
-		return nil, err
-	}
-	if err := e.openServices(ctx); err != nil {
+	if err := e.openAll(ctx); err != nil {
+		e.close()
 		return nil, err
 	}
 	return e, nil
+}
+
+// openAll opens the store and everything above it.
+func (e *Engine) openAll(ctx context.Context) (err error) {
+	if e.store, err = store.Open(store.Config{Path: filepath.Join(e.host.StateDir(), storeFile)}, tables()...); err != nil {
+		return err
+	}
+	e.closers = append(e.closers, e.store.Close)
+	if _, err := ensureRoot(e.store, e.set, e.host.StateDir()); err != nil {
+		return err
+	}
+	return e.openServices(ctx)
 }
 
 // tables are all tables of the store.
@@ -137,22 +143,27 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	logService, err := logs.New(logs.Config{Store: e.store, Log: e.log, Dir: dir("logs")})
+	lines, err := tlogs.Open(tlogs.Config{Dir: dir("logs"), Log: e.log})
 	if err != nil {
 		return err
 	}
-	e.closers = append(e.closers, logService.Close)
+	e.closers = append(e.closers, lines.Close)
+	logService := logs.New(logs.Config{Store: e.store, Events: lines, Log: e.log})
 	if err := e.openNode(ctx, logService); err != nil {
 		return err
 	}
 	balancers, err := elbv2.New(elbv2.Config{
 		Store: e.store, Log: e.log, Speed: e.set.Speed, Sockets: e.host, Network: e.node.network,
-		HostAddress: e.set.HostAddress, PortOffset: e.set.PortOffset, Dir: dir("balancers"),
+		Host: e.set.HostAddress, HostPort: e.set.hostPort,
 	})
 	if err != nil {
 		return err
 	}
-	e.runners = append(e.runners, balancers.Run)
+	e.closers = append(e.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		return balancers.Close(ctx)
+	})
 	e.sessions = &sessions{endpoint: "ws://" + clientAddress(e.set.API), exec: e.node.agent.Exec, waiting: map[string]session{}}
 
 	services := []service{

@@ -11,7 +11,6 @@ import (
 	"github.com/slipway-dev/slipway/node/runtime"
 	"github.com/slipway-dev/slipway/node/runtime/image"
 	"github.com/slipway-dev/slipway/node/runtime/runc"
-	"github.com/slipway-dev/slipway/node/sandbox"
 	"github.com/slipway-dev/slipway/node/vpc"
 	"github.com/slipway-dev/slipway/service/ec2"
 	"github.com/slipway-dev/slipway/service/ecr"
@@ -37,7 +36,7 @@ func (e *Engine) openNode(ctx context.Context, logService *logs.Service) error {
 	n.network = network
 	e.closers = append(e.closers, func() error { network.Close(); return nil })
 
-	images, err := image.Open(image.Config{Dir: filepath.Join(e.host.Dir(), "images"), Log: e.log})
+	images, err := image.Open(image.Config{Dir: filepath.Join(e.host.StateDir(), "images"), Log: e.log})
 	if err != nil {
 		return fmt.Errorf("open the image store: %w", err)
 	}
@@ -49,7 +48,7 @@ func (e *Engine) openNode(ctx context.Context, logService *logs.Service) error {
 	}
 	n.agent = agent.New(agent.Config{
 		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
-		Images: puller{e.store, images, e.ecr.Transport()}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
+		Images: puller{e.store, images, e.ecr, e.ecr.Transport()}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
 	})
 	e.loops = append(e.loops, n.agent.Loops()...)
 	e.runners = append(e.runners, n.agent.Run)
@@ -61,7 +60,7 @@ func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
 		return runtime.NewSimulated(), nil
 	}
 	d, err := runc.New(runc.Config{
-		Dir: filepath.Join(e.host.Dir(), "containers"), Launcher: launcher{e.host}, Images: images, Log: e.log, Cgroup: e.host.CgroupParent(),
+		Dir: filepath.Join(e.host.Dir(), "containers"), Launcher: e.host, Images: images, Log: e.log, Cgroup: e.host.CgroupParent(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the container runtime: %w", err)
@@ -69,36 +68,18 @@ func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
 	return d, nil
 }
 
-// launcher lets the sandbox's init start containers.
-type launcher struct{ *sandbox.Host }
-
-var _ runc.Launcher = launcher{}
-
-func (l launcher) Start(ctx context.Context, p runc.Process) error {
-	return l.Host.Start(ctx, sandbox.Process{ID: p.ID, Bundle: p.Bundle, RuncRoot: p.RuncRoot, Log: p.Log})
-}
-
-func (l launcher) Containers(ctx context.Context) ([]runc.Container, error) {
-	list, err := l.Host.Containers(ctx)
-	out := make([]runc.Container, 0, len(list))
-	for _, c := range list {
-		out = append(out, runc.Container{
-			ID: c.ID, Pid: c.Pid, Running: c.Running, ExitCode: c.ExitCode, StartedAt: c.StartedAt, ExitedAt: c.ExitedAt,
-		})
-	}
-	return out, err
-}
-
 // puller pulls for tasks: from the platform's own registry, as far as the
 // task's subnet can reach it.
 type puller struct {
 	store    *store.Store
 	images   *image.Store
-	registry http.RoundTripper
+	registry *ecr.Service
+	// transport is one value for all pulls, so that what it keeps is shared.
+	transport http.RoundTripper
 }
 
 func (p puller) Pull(ctx context.Context, task agent.Task, ref string) (runtime.Image, error) {
-	local, ok := ecr.Canonical(ref)
+	local, ok := p.registry.Canonical(ref)
 	if !ok {
 		return runtime.Image{}, fmt.Errorf("pull image manifest has been retried 1 time(s): failed to resolve ref %s: "+
 			"this engine reaches no registry but its own; push the image there and name it <repositoryUri>:<tag>", ref)
@@ -109,7 +90,7 @@ func (p puller) Pull(ctx context.Context, task agent.Task, ref string) (runtime.
 				"Check your task network configuration: %s", ref, api, why)
 		}
 	}
-	return p.images.Pull(ctx, local, p.registry)
+	return p.images.Pull(ctx, local, p.transport)
 }
 
 // logWriter hands the lines of containers to CloudWatch Logs.

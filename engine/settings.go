@@ -63,6 +63,14 @@ func (s Settings) Defaults(root bool) Settings {
 	return s
 }
 
+// hostPort is the host's port for a load balancer's: privileged ones are moved.
+func (s Settings) hostPort(port int) int {
+	if port < 1024 {
+		return port + s.PortOffset
+	}
+	return port
+}
+
 // LoadSettings reads the settings of a state directory; none is not an error.
 func LoadSettings(dir string) (Settings, error) {
 	var s Settings

@@ -30,15 +30,15 @@ var subnetKind = &kind[Subnet]{
 			"subnet-id": one(s.ID), "vpc-id": one(s.VPC), "availability-zone": one(s.AZ), "availabilityZone": one(s.AZ),
 			"availability-zone-id": one(id), "availabilityZoneId": one(id), "cidr": one(s.CIDR), "cidrBlock": one(s.CIDR), "cidr-block": one(s.CIDR),
 			"state": one("available"), "default-for-az": flag(false), "defaultForAz": flag(false), "map-public-ip-on-launch": flag(s.MapPublicIP),
-			"owner-id": one(s.Scope.Account), "subnet-arn": one(s.arn()), "available-ip-address-count": number(s.free(r)), "ipv6-native": flag(false),
+			"owner-id": one(s.Scope.Account), "subnet-arn": one(s.arn()), "available-ip-address-count": number(s.Free(r)), "ipv6-native": flag(false),
 		}
 	},
 }
 
 func (s Subnet) arn() string { return s.Scope.ARN("ec2", "subnet/"+s.ID) }
 
-// free is the number of addresses that are neither reserved nor used.
-func (s Subnet) free(r store.Reader) int {
+// Free is the number of addresses that are neither reserved nor used.
+func (s Subnet) Free(r store.Reader) int {
 	n := addressCount(netip.MustParsePrefix(s.CIDR))
 	for range Interfaces.By(r, "subnet", s.key()) {
 		n--
@@ -164,7 +164,7 @@ func (s Subnet) api(r store.Reader) ec2api.Subnet {
 		AvailabilityZoneId: opt(zoneID(s.Scope.Region, s.AZ)), OwnerId: &s.Scope.Account, AssignIpv6AddressOnCreation: new(false), Tags: apiTags(s.Tags),
 		SubnetArn: new(s.arn()), EnableDns64: new(false), Ipv6Native: new(false),
 		PrivateDnsNameOptionsOnLaunch: &ec2api.PrivateDnsNameOptionsOnLaunch{HostnameType: "ip-name", EnableResourceNameDnsARecord: new(false), EnableResourceNameDnsAAAARecord: new(false)},
-		SubnetId:                      &s.ID, State: "available", VpcId: &s.VPC, CidrBlock: &s.CIDR, AvailableIpAddressCount: new(int32(s.free(r))),
+		SubnetId:                      &s.ID, State: "available", VpcId: &s.VPC, CidrBlock: &s.CIDR, AvailableIpAddressCount: new(int32(s.Free(r))),
 		AvailabilityZone: &s.AZ, DefaultForAz: new(false), MapPublicIpOnLaunch: &s.MapPublicIP, MapCustomerOwnedIpOnLaunch: new(false),
 	}
 }

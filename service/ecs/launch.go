@@ -61,7 +61,7 @@ func (l launch) start(tx *store.Tx) (Task, error) {
 		t.CPU, t.Memory = *orString(cpuUnits(o.Cpu), t.CPU), *orString(memoryMiB(o.Memory), t.Memory)
 	}
 	eni, err := ec2.CreateInterface(tx, t.Scope, ec2.InterfaceSpec{
-		SubnetID: subnet.ID, GroupIDs: vpc.SecurityGroups, Type: "interface",
+		ID: "eni-" + t.ID[:17], SubnetID: subnet.ID, GroupIDs: vpc.SecurityGroups, Type: "interface",
 		Description: t.Scope.ARN("ecs", "attachment/"+attachmentID(t.ID)), OwnerARN: t.ARN, PublicIP: vpc.AssignPublicIp == "ENABLED",
 	})
 	if err != nil {
@@ -95,7 +95,7 @@ func spread(r store.Reader, sc arn.Scope, subnets []string, peers []Task) (ec2.S
 	for _, name := range slices.Sorted(maps.Keys(byZone)) {
 		z := placement.Zone{Name: name}
 		for _, sn := range byZone[name] {
-			z.Free += ec2.FreeAddresses(r, sn)
+			z.Free += sn.Free(r)
 		}
 		for _, p := range peers {
 			if p.Zone == name {
@@ -109,7 +109,7 @@ func spread(r store.Reader, sc arn.Scope, subnets []string, peers []Task) (ec2.S
 		return ec2.Subnet{}, &errNoPlace{"RESOURCE:ENI"}
 	}
 	return slices.MaxFunc(byZone[zones[at].Name], func(a, b ec2.Subnet) int {
-		return ec2.FreeAddresses(r, a) - ec2.FreeAddresses(r, b)
+		return a.Free(r) - b.Free(r)
 	}), nil
 }
 

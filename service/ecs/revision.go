@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
@@ -47,7 +48,7 @@ func completeRevision(tx *store.Tx, c Cluster, rev Revision) (Revision, error) {
 		}
 	}
 	for _, r := range rev.Registries {
-		if err := checkRegistry(tx, c.Scope, d, r); err != nil {
+		if err := checkRegistry(c.Scope, d, r); err != nil {
 			return rev, err
 		}
 	}
@@ -106,3 +107,19 @@ func checkPort(d TaskDefinition, container string, port int32) error {
 
 // isNotFound says whether a row was missing.
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+// checkRegistry refuses a service registry whose ARN is none, or whose
+// container has no such port.
+func checkRegistry(sc arn.Scope, d TaskDefinition, r ecsapi.ServiceRegistry) error {
+	a, err := arn.Parse(value(r.RegistryArn))
+	if err != nil || a.Service != "servicediscovery" {
+		return errInvalid("Invalid service registry ARN: %s", value(r.RegistryArn))
+	}
+	if a.Scope() != sc {
+		return errInvalid("The service registry %s is not in this account and region.", value(r.RegistryArn))
+	}
+	if r.ContainerName == nil {
+		return nil
+	}
+	return checkPort(d, *r.ContainerName, value(r.ContainerPort))
+}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
-	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
 )

@@ -58,6 +58,9 @@ func (s *Store) Mounted(ctx context.Context) ([]string, error) {
 		}
 		return nil
 	})
+	if errdefs.IsNotFound(err) {
+		err = nil // a snapshotter that has never held anything has no namespace yet
+	}
 	return ids, err
 }
 
