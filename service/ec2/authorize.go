@@ -128,7 +128,7 @@ func (s *Service) revoke(ctx context.Context, in permissionInput, ids []string, 
 			Rules.Delete(tx, r.key())
 			out = append(out, ec2api.RevokedSecurityGroupRule{
 				SecurityGroupRuleId: &r.ID, GroupId: &r.Group, IsEgress: &r.Egress, IpProtocol: &r.Protocol, FromPort: new(int32(r.Low)), ToPort: new(int32(r.High)),
-				CidrIpv4: opt(r.CIDR), CidrIpv6: opt(r.CIDR6), PrefixListId: opt(r.PrefixList), ReferencedGroupId: opt(r.Peer.Group), Description: opt(r.Description),
+				CidrIpv4: opt(r.CIDR), CidrIpv6: opt(r.CIDR6), PrefixListId: opt(r.PrefixList), ReferencedGroupId: opt(r.Peer.GroupID), Description: opt(r.Description),
 			})
 		}
 		return out, nil

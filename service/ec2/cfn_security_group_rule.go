@@ -46,7 +46,7 @@ func (h groupIngresses) Read(ctx context.Context, p *groupIngressProps) error {
 		return err
 	}
 	p.GroupId, p.Description, p.CidrIp, p.CidrIpv6 = r.Group, r.Description, r.CIDR, r.CIDR6
-	p.SourcePrefixListId, p.SourceSecurityGroupId = r.PrefixList, r.Peer.Group
+	p.SourcePrefixListId, p.SourceSecurityGroupId = r.PrefixList, r.Peer.GroupID
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (h groupEgresses) Read(ctx context.Context, p *groupEgressProps) error {
 		return err
 	}
 	p.GroupId, p.Description, p.CidrIp, p.CidrIpv6 = r.Group, r.Description, r.CIDR, r.CIDR6
-	p.DestinationPrefixListId, p.DestinationSecurityGroupId = r.PrefixList, r.Peer.Group
+	p.DestinationPrefixListId, p.DestinationSecurityGroupId = r.PrefixList, r.Peer.GroupID
 	return nil
 }
 

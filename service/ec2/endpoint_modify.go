@@ -52,10 +52,14 @@ func (s *Service) ModifyVpcEndpoint(ctx context.Context, in *ec2api.ModifyVpcEnd
 			if slices.Contains(e.Subnets, id) {
 				continue
 			}
-			if err := e.addInterface(tx, id, ids[n]); err != nil {
+			eni := unused(ids[n], func(id string) bool {
+				_, err := Interfaces.Get(tx, scope.Key(id))
+				return err == nil
+			})
+			if err := e.addInterface(tx, id, eni); err != nil {
 				return nil, err
 			}
-			e.Subnets, e.Interfaces = append(slices.Clone(e.Subnets), id), append(slices.Clone(e.Interfaces), ids[n])
+			e.Subnets, e.Interfaces = append(slices.Clone(e.Subnets), id), append(slices.Clone(e.Interfaces), eni)
 		}
 		Endpoints.Put(tx, e)
 		return &ec2api.ModifyVpcEndpointOutput{Return: new(true)}, nil

@@ -51,7 +51,7 @@ func groupFields(r store.Reader, g SecurityGroup) map[string][]string {
 		add("cidr", rule.CIDR)
 		add("ipv6-cidr", rule.CIDR6)
 		add("protocol", rule.Protocol)
-		add("group-id", rule.Peer.Group)
+		add("group-id", rule.Peer.GroupID)
 		add("prefix-list-id", rule.PrefixList)
 		if rule.hasPorts() {
 			add("from-port", number(rule.Low)[0])

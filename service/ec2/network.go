@@ -135,8 +135,8 @@ func (r Rule) compile() vpc.Rule {
 	switch {
 	case r.CIDR != "":
 		out.CIDRs = []netip.Prefix{netip.MustParsePrefix(r.CIDR)}
-	case r.Peer.Group != "":
-		out.Groups = []string{r.Peer.Group}
+	case r.Peer.GroupID != "":
+		out.Groups = []string{r.Peer.GroupID}
 	case r.PrefixList != "":
 		if l, err := prefixList(r.Scope.Region, r.PrefixList); err == nil {
 			out.CIDRs = blocks(l)

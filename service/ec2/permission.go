@@ -72,7 +72,7 @@ func (in permissionInput) rulesOf(r store.Reader, scope arn.Scope, g SecurityGro
 			if id == "" {
 				return nil, fault("InvalidGroup.NotFound", "The security group '%s' does not exist", val(x.GroupName))
 			}
-			if err := add(Peer{Group: id}, nil, x.Description); err != nil {
+			if err := add(Peer{GroupID: id}, nil, x.Description); err != nil {
 				return nil, err
 			}
 		}
@@ -119,7 +119,7 @@ func permissions(rules []Rule, egress bool) []ec2api.IpPermission {
 		case r.PrefixList != "":
 			p.PrefixListIds = append(p.PrefixListIds, ec2api.PrefixListId{PrefixListId: &r.PrefixList, Description: description})
 		default:
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, ec2api.UserIdGroupPair{GroupId: &r.Peer.Group, UserId: &r.Scope.Account, Description: description})
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, ec2api.UserIdGroupPair{GroupId: &r.Peer.GroupID, UserId: &r.Scope.Account, Description: description})
 		}
 	}
 	slices.SortFunc(order, func(a, b Traffic) int {

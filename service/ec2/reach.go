@@ -76,8 +76,8 @@ func (e Endpoint) admits(r store.Reader, s Subnet, from Interface) (bool, string
 		source = netip.MustParseAddr(from.IP)
 	}
 	in := func(p Peer) bool {
-		if p.Group != "" { // of a subnet alone it is not known which groups its interfaces have
-			return from.ID == "" || strings.Contains(" "+strings.Join(from.Groups, " ")+" ", " "+p.Group+" ")
+		if p.GroupID != "" { // of a subnet alone it is not known which groups its interfaces have
+			return from.ID == "" || strings.Contains(" "+strings.Join(from.Groups, " ")+" ", " "+p.GroupID+" ")
 		}
 		return p.covers(s.Scope.Region, source)
 	}
@@ -90,7 +90,7 @@ func (e Endpoint) admits(r store.Reader, s Subnet, from Interface) (bool, string
 			continue
 		}
 		out := func(p Peer) bool {
-			return p.covers(s.Scope.Region, netip.MustParseAddr(i.IP)) || p.Group != "" && strings.Contains(" "+strings.Join(e.Groups, " ")+" ", " "+p.Group+" ")
+			return p.covers(s.Scope.Region, netip.MustParseAddr(i.IP)) || p.GroupID != "" && strings.Contains(" "+strings.Join(e.Groups, " ")+" ", " "+p.GroupID+" ")
 		}
 		if !groupsPermit(r, from.Scope, from.Groups, true, out) {
 			return false, fmt.Sprintf("the security groups of %s do not let it out to the endpoint %s on port 443", from.ID, e.ID)

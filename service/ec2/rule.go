@@ -30,17 +30,17 @@ type Traffic struct {
 
 // Peer is the other side of a rule; exactly one field is set.
 type Peer struct {
-	CIDR, CIDR6, PrefixList, Group string
+	CIDR, CIDR6, PrefixList, GroupID string
 }
 
 // Rules holds security group rules, keyed by scope and id.
 var Rules = store.NewTable("ec2/rule", func(r Rule) string { return r.key() },
 	store.Index("group", func(r Rule) []string { return []string{r.Scope.Key(r.Group)} }),
 	store.Index("peer", func(r Rule) []string {
-		if r.Peer.Group == "" {
+		if r.Peer.GroupID == "" {
 			return nil
 		}
-		return []string{r.Scope.Key(r.Peer.Group)}
+		return []string{r.Scope.Key(r.Peer.GroupID)}
 	}))
 
 var ruleKind = &kind[Rule]{
@@ -67,7 +67,7 @@ func (t Traffic) hasPorts() bool {
 
 // String is the rule in the words of InvalidPermission.Duplicate.
 func (r Rule) String() string {
-	peer := r.CIDR + r.CIDR6 + r.PrefixList + r.Peer.Group
+	peer := r.CIDR + r.CIDR6 + r.PrefixList + r.Peer.GroupID
 	s := "peer: " + peer + ", "
 	switch {
 	case r.Protocol == "-1":
@@ -151,8 +151,8 @@ func cidr6Peer(v string) (Peer, error) {
 // check tells whether what a peer refers to exists in the group's VPC.
 func (p Peer) check(r store.Reader, scope arn.Scope, vpcID string) error {
 	switch {
-	case p.Group != "":
-		g, err := groupKind.get(r, scope, p.Group)
+	case p.GroupID != "":
+		g, err := groupKind.get(r, scope, p.GroupID)
 		if err == nil && g.VPC != vpcID {
 			err = fault("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 		}
@@ -170,8 +170,8 @@ func (r Rule) api() ec2api.SecurityGroupRule {
 		FromPort: new(int32(r.Low)), ToPort: new(int32(r.High)), CidrIpv4: opt(r.CIDR), CidrIpv6: opt(r.CIDR6), PrefixListId: opt(r.PrefixList),
 		Description: opt(r.Description), Tags: apiTags(r.Tags), SecurityGroupRuleArn: new(r.Scope.ARN("ec2", "security-group-rule/"+r.ID)),
 	}
-	if r.Peer.Group != "" {
-		out.ReferencedGroupInfo = &ec2api.ReferencedSecurityGroup{GroupId: &r.Peer.Group, UserId: &r.Scope.Account}
+	if r.Peer.GroupID != "" {
+		out.ReferencedGroupInfo = &ec2api.ReferencedSecurityGroup{GroupId: &r.Peer.GroupID, UserId: &r.Scope.Account}
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func (r Rule) replace(tx *store.Tx, g SecurityGroup, to ec2api.SecurityGroupRule
 	if err != nil {
 		return err
 	}
-	peer := Peer{PrefixList: val(to.PrefixListId), Group: val(to.ReferencedGroupId)}
+	peer := Peer{PrefixList: val(to.PrefixListId), GroupID: val(to.ReferencedGroupId)}
 	switch {
 	case to.CidrIpv4 != nil:
 		peer, err = cidrPeer(*to.CidrIpv4)

@@ -2,7 +2,10 @@ package ec2
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/slipway-dev/slipway/api/ec2api"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -37,7 +40,10 @@ func (s *Service) replaceRules(ctx context.Context, groupID string, before, afte
 			}
 		}
 		for i, w := range wanted {
-			w.ID = ids[i]
+			w.ID = unused(ids[i], func(id string) bool {
+				_, err := Rules.Get(tx, scope.Key(id))
+				return err == nil
+			})
 			if n := slices.IndexFunc(have, w.same); n >= 0 {
 				w.ID, w.Tags = have[n].ID, have[n].Tags
 			} else if slices.ContainsFunc(wanted[:i], w.same) {
@@ -47,6 +53,17 @@ func (s *Service) replaceRules(ctx context.Context, groupID string, before, afte
 		}
 		return s.checkQuota(slices.Collect(Rules.By(tx, "group", g.key())), egress)
 	})
+}
+
+// unused is the first of id and its successors that is not taken. An update
+// runs under the token of the creation, and so draws the same ids again.
+func unused(id string, taken func(string) bool) string {
+	for taken(id) {
+		sum := sha256.Sum256([]byte(id))
+		prefix, digits, _ := strings.Cut(id, "-")
+		id = prefix + "-" + hex.EncodeToString(sum[:])[:len(digits)]
+	}
+	return id
 }
 
 func rulesOf(r store.Reader, g SecurityGroup, permissions []ec2api.IpPermission, egress bool) ([]Rule, error) {

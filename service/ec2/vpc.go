@@ -72,7 +72,7 @@ func (s *Service) CreateVpc(ctx context.Context, in *ec2api.CreateVpcInput) (*ec
 	}
 	group := newGroup(ctx, v.ID, "default", "default VPC security group")
 	rules := append(allowAllOut(ctx, group), Rule{
-		Meta: Meta{Scope: scope, ID: awsapi.NewID(ctx, "sgr-", 17)}, Group: group.ID, Traffic: Traffic{Protocol: "-1", Low: -1, High: -1}, Peer: Peer{Group: group.ID},
+		Meta: Meta{Scope: scope, ID: awsapi.NewID(ctx, "sgr-", 17)}, Group: group.ID, Traffic: Traffic{Protocol: "-1", Low: -1, High: -1}, Peer: Peer{GroupID: group.ID},
 	})
 	table := RouteTable{Meta: Meta{Scope: scope, ID: awsapi.NewID(ctx, "rtb-", 17)}, VPC: v.ID, Associations: []Association{{ID: awsapi.NewID(ctx, "rtbassoc-", 17), Main: true}}}
 	acl := newACL(ctx, v.ID, true)
