@@ -24,6 +24,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: "+
 			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
 	}
+	if err := (extras{nil, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+		return nil, err
+	}
 	r := s.Store.Snapshot()
 	st, exists, err := s.changeSetStack(ctx, r, in)
 	if err != nil {
@@ -33,7 +36,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if err != nil {
 		return nil, err
 	}
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs})
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
 	if err != nil {
 		return nil, err
 	}

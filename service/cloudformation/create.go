@@ -20,12 +20,15 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 	if in.DisableRollback != nil && *in.DisableRollback && in.OnFailure != "" {
 		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both")
 	}
+	if err := (extras{[]*string{in.StackPolicyBody, in.StackPolicyURL}, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+		return nil, err
+	}
 	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, nil)
 	if err != nil {
 		return nil, err
 	}
 	st := fresh(ctx, name)
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs})
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
 	if err != nil {
 		return nil, err
 	}

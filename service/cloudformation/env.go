@@ -39,7 +39,11 @@ func (e environment) GetAtt(id, attribute string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("resource %s is not there yet", id)
 	}
-	v, ok := e.s.types[row.Type].Attribute(row.instance(), attribute)
+	t, known := e.s.types[row.Type]
+	if !known {
+		return nil, &template.Error{Message: "Template format error: Unrecognized resource types: [" + row.Type + "]"}
+	}
+	v, ok := t.Attribute(row.instance(), attribute)
 	if !ok {
 		return nil, &template.Error{Message: noAttribute(id, attribute)}
 	}

@@ -70,6 +70,8 @@ func handlerCode(code string) string {
 		return "AlreadyExists"
 	case notFoundCode(code):
 		return "NotFound"
+	case has("InternalFailure", "InternalError", "ServerException"):
+		return "InternalFailure"
 	case has("AccessDenied", "Unauthorized"):
 		return "AccessDenied"
 	case has("Throttl", "RequestLimitExceeded"):

@@ -89,12 +89,16 @@ type request struct {
 	capabilities []api.Capability
 	role         *string
 	notify       []string
+	types        []string
 }
 
 // deployment checks a request against a stack, which may not exist yet, and binds the template.
 func (s *Service) deployment(ctx context.Context, st Stack, q request) (Deployment, *template.Bound, error) {
 	t, err := s.parse(q.body)
 	if err != nil {
+		return Deployment{}, nil, err
+	}
+	if err := allowed(t, q.types); err != nil {
 		return Deployment{}, nil, err
 	}
 	if len(t.Transforms) > 0 {

@@ -117,6 +117,48 @@ func TestValidateTemplate(t *testing.T) {
 	})
 }
 
+func TestWhatIsNotThereIsRefused(t *testing.T) {
+	quiet(t, func(s *story) {
+		for _, tt := range []struct {
+			in   api.CreateStackInput
+			want string
+		}{
+			{api.CreateStackInput{StackPolicyBody: new("{}")}, "Stack policies are not implemented by this engine."},
+			{api.CreateStackInput{NotificationARNs: []string{"arn:x"}}, "NotificationARNs cannot be used: this engine has no SNS service."},
+			{api.CreateStackInput{RollbackConfiguration: &api.RollbackConfiguration{RollbackTriggers: make([]api.RollbackTrigger, 1)}}, "Rollback triggers are not implemented by this engine."},
+			{api.CreateStackInput{ResourceTypes: []string{"AWS::*"}}, "Resource type T::Thing is not allowed by parameter ResourceTypes"},
+			{api.CreateStackInput{OnFailure: "DELETE", DisableRollback: new(true)}, "You can specify either DisableRollback or OnFailure, but not both"},
+			{api.CreateStackInput{Tags: tags([]string{"tag:aws:x=y"})}, "aws: prefixed tag key names are not allowed for external use."},
+		} {
+			tt.in.StackName, tt.in.TemplateBody = new("web"), new(oneThing)
+			if _, err := s.svc.CreateStack(s.ctx, &tt.in); message(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		}
+	})
+}
+
+func TestBrokenHandlerFailsItsResource(t *testing.T) {
+	quiet(t, func(s *story) {
+		s.cloud.things = nil // a write to a nil map breaks the handler
+		if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("web"), TemplateBody: new(oneThing), OnFailure: "DO_NOTHING"}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		out, err := s.svc.DescribeStackResource(s.ctx, &api.DescribeStackResourceInput{StackName: new("web"), LogicalResourceId: new("A")})
+		if err != nil || out.StackResourceDetail.ResourceStatus != "CREATE_FAILED" || !strings.Contains(*out.StackResourceDetail.ResourceStatusReason, "InternalFailure") {
+			t.Errorf("%+v %v", out, err)
+		}
+		if _, err := s.svc.DescribeStackResource(s.ctx, &api.DescribeStackResourceInput{StackName: new("web"), LogicalResourceId: new("Z")}); message(err) != "Resource Z does not exist for stack web" {
+			t.Errorf("%v", err)
+		}
+		all, err := s.svc.DescribeStackResources(s.ctx, &api.DescribeStackResourcesInput{StackName: new("web")})
+		if err != nil || len(all.StackResources) != 1 {
+			t.Errorf("%+v %v", all, err)
+		}
+	})
+}
+
 func TestTemplateSources(t *testing.T) {
 	quiet(t, func(s *story) {
 		s.svc.Fetch = func(_ context.Context, url string) (string, error) { return oneThing, nil }

@@ -11,7 +11,7 @@ import (
 func (t task) remove(ctx context.Context) (time.Duration, error) {
 	err := t.discardAll(ctx, t.row.Doomed)
 	if err == nil && t.row.PhysicalID != "" {
-		if err = t.typ.Delete(ctx, t.row.instance()); gone(err) {
+		if err = t.callDelete(ctx, t.row.instance()); gone(err) {
 			err = nil
 		}
 	}
@@ -68,7 +68,7 @@ func (t task) discardAll(ctx context.Context, versions []Version) error {
 			continue
 		}
 		ctx := t.context(ctx, v)
-		if err := t.typ.Delete(ctx, v.instance()); err != nil && !gone(err) {
+		if err := t.callDelete(ctx, v.instance()); err != nil && !gone(err) {
 			return err
 		}
 		if left, err := t.remains(ctx, v); err != nil || left {
@@ -88,7 +88,7 @@ func (t task) remains(ctx context.Context, v Version) (bool, error) {
 	if v.PhysicalID == "" {
 		return false, nil
 	}
-	left, err := t.typ.Remains(ctx, v.instance())
+	left, err := t.callRemains(ctx, v.instance())
 	if gone(err) {
 		return false, nil
 	}

@@ -37,11 +37,15 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	if err := checkUpdatable(st); err != nil {
 		return nil, err
 	}
+	policies := []*string{in.StackPolicyBody, in.StackPolicyURL, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL}
+	if err := (extras{policies, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+		return nil, err
+	}
 	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, s.previous(r, st, in.UsePreviousTemplate))
 	if err != nil {
 		return nil, err
 	}
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs})
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,9 @@ func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
 		return 0, nil
 	}
 	t := task{s: s, key: key, row: row, typ: s.types[row.Type]}
+	if t.typ.Name() == "" {
+		return 0, t.unknownType()
+	}
 	if t.op, err = Operations.Get(r, row.Stack); err != nil {
 		return 0, nil // the operation ended: nobody waits for this step
 	}
@@ -70,6 +73,15 @@ func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
 	return 0, fmt.Errorf("resource %s has the unknown step %q", key, row.Step)
 }
 
+// unknownType fails a resource whose type this engine does not have: it was made by another version.
+func (t task) unknownType() error {
+	return t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		verb, _, _ := strings.Cut(r.Status, "_")
+		r.Step = ""
+		setResource(tx, r, op, now(), verb+"_FAILED", "Template format error: Unrecognized resource types: ["+r.Type+"]")
+	})
+}
+
 // context carries what handlers want to know: scope, token and the request.
 func (t task) context(ctx context.Context, v Version) context.Context {
 	ctx = awsapi.WithCaller(ctx, awsapi.Caller{Scope: t.stack.Scope, ARN: t.op.Caller})
@@ -93,7 +105,7 @@ func (t task) create(ctx context.Context) (time.Duration, error) {
 	props, err := t.properties(ctx)
 	var in cfn.Instance
 	if err == nil {
-		in, err = t.typ.Create(ctx, props)
+		in, err = t.callCreate(ctx, props)
 	}
 	return t.made(ctx, in, err, "Resource creation Initiated")
 }
@@ -103,7 +115,7 @@ func (t task) update(ctx context.Context) (time.Duration, error) {
 	props, err := t.properties(ctx)
 	if err == nil && t.typ.Updatable() {
 		var out cfn.Instance
-		if out, err = t.typ.Update(ctx, in, props); err == nil {
+		if out, err = t.callUpdate(ctx, in, props); err == nil {
 			in = out
 		}
 	}
@@ -132,7 +144,7 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 	settled, made := false, err == nil
 	if err == nil {
 		var out cfn.Instance
-		if settled, out, err = t.typ.Settled(ctx, in); err == nil {
+		if settled, out, err = t.callSettled(ctx, in); err == nil {
 			in = out
 		}
 	}
@@ -159,7 +171,7 @@ func (t task) settle(ctx context.Context) (time.Duration, error) {
 	if t.op.Phase == Stopping {
 		return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) { t.conclude(tx, r, op, false, context.Canceled) })
 	}
-	settled, in, err := t.typ.Settled(ctx, t.row.instance())
+	settled, in, err := t.callSettled(ctx, t.row.instance())
 	err = interrupted(ctx, err)
 	if errors.Is(err, errEngineStops) {
 		return 0, err
