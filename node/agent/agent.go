@@ -74,6 +74,8 @@ type Config struct {
 type Agent struct {
 	cfg Config
 
+	observing sync.Mutex // held while containers are listed
+
 	mu     sync.Mutex
 	tasks  map[string]*live         // by ARN
 	states map[string]runtime.State // by container id, as last listed

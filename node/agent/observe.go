@@ -7,8 +7,11 @@ import (
 	"github.com/slipway-dev/slipway/node/runtime"
 )
 
-// observe lists the containers and wakes the tasks of those that changed.
+// observe lists the containers and wakes the tasks of those that changed. One
+// at a time: an older list must not take the place of a newer one.
 func (a *Agent) observe(ctx context.Context) error {
+	a.observing.Lock()
+	defer a.observing.Unlock()
 	list, err := a.cfg.Driver.List(ctx)
 	if err != nil {
 		return err

@@ -260,7 +260,7 @@ func TestHealthFlaps(t *testing.T) {
 				for _, age := range ages {
 					settle(time.Until(start.Add(age)))
 					if st := w.status(task.ARN); st.Health != c.want[age] || st.LastStatus != agent.Running {
-						t.Errorf("at %v: %s, want %s (%q)", age, st.Health, c.want[age], st.Containers[0].HealthOut)
+						t.Errorf("at %v: want %s: %+v", age, c.want[age], st)
 					}
 				}
 			})
