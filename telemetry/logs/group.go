@@ -44,9 +44,7 @@ func openGroup(s *Store, name, dir string) (*group, error) {
 			continue
 		}
 		seg := newSegment(path)
-		if seg.load() {
-			seg.Blocks = nil
-		} else {
+		if !seg.load() {
 			seg = newSegment(path)
 			cut, err := seg.recover()
 			if err != nil {

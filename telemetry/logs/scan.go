@@ -3,7 +3,6 @@ package logs
 import (
 	"container/heap"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,18 +139,14 @@ func mirror(p Pos) Pos { return Pos{-p.Timestamp, math.MaxUint64 - p.Seq} }
 func (sc *scanner) readIndex(seg *segment) error {
 	blocks := sc.live
 	if seg.sealed {
-		doc, err := os.ReadFile(seg.indexPath())
+		var err error
+		blocks, err = seg.readBlocks()
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed meanwhile
-		}
-		var full segment
-		if err == nil {
-			err = json.Unmarshal(doc, &full)
 		}
 		if err != nil {
 			return err
 		}
-		blocks = full.Blocks
 	}
 	mask := uint64(math.MaxUint64)
 	if sc.streams != nil {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,8 +18,8 @@ import (
 // at least.
 const blockSize = 16 << 10
 
-// Segment is what is known of one segment file; as JSON it is the index file
-// that lies beside a sealed one.
+// segment is what is known of one segment file. The index file beside a
+// sealed one is this as JSON in the first line, the blocks in the second.
 type segment struct {
 	Size     int64     `json:"size"` // of the file
 	MinTime  int64     `json:"minTime"`
@@ -25,7 +27,7 @@ type segment struct {
 	FirstIn  int64     `json:"firstIn"` // ingestion time of the first event
 	LastSeq  uint64    `json:"lastSeq"`
 	Streams  []summary `json:"streams"` // by number
-	Blocks   []block   `json:"blocks,omitempty"`
+	Blocks   []block   `json:"-"`
 	path     string    // of the segment file
 	sealed   bool
 	byStream map[string]int
@@ -160,7 +162,11 @@ func (s *segment) seal() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.indexPath(), doc); err != nil {
+	blocks, err := json.Marshal(s.Blocks)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(s.indexPath(), slices.Concat(doc, []byte("\n"), blocks)); err != nil {
 		return fmt.Errorf("seal %s: %w", filepath.Base(s.path), err)
 	}
 	s.sealed = true
@@ -172,7 +178,8 @@ func (s *segment) seal() error {
 // fits the segment.
 func (s *segment) load() bool {
 	doc, err := os.ReadFile(s.indexPath())
-	if err != nil || json.Unmarshal(doc, s) != nil {
+	doc, blocks, found := bytes.Cut(doc, []byte("\n"))
+	if err != nil || !found || len(blocks) < 2 || json.Unmarshal(doc, s) != nil {
 		return false
 	}
 	st, err := os.Stat(s.path)
@@ -184,6 +191,17 @@ func (s *segment) load() bool {
 	}
 	s.sealed = true
 	return true
+}
+
+// readBlocks reads the time index of a sealed segment.
+func (s *segment) readBlocks() ([]block, error) {
+	doc, err := os.ReadFile(s.indexPath())
+	if err != nil {
+		return nil, err
+	}
+	var blocks []block
+	_, line, _ := bytes.Cut(doc, []byte("\n"))
+	return blocks, json.Unmarshal(line, &blocks)
 }
 
 func (s *segment) remove() error {

@@ -95,6 +95,9 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	for _, d := range dirs {
+		if !d.IsDir() || len(d.Name()) != groupDir || strings.Trim(d.Name(), "0123456789abcdef") != "" {
+			continue // not ours
+		}
 		dir := filepath.Join(cfg.Dir, d.Name())
 		name, err := os.ReadFile(filepath.Join(dir, nameFile))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -116,8 +119,12 @@ func Open(cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// nameFile holds the group's name; a directory without one is no group.
-const nameFile = "name"
+const (
+	// nameFile holds the group's name; a directory without one is no group.
+	nameFile = "name"
+	// groupDir is the length of a group's directory name: a hash, in hex.
+	groupDir = 24
+)
 
 // group finds a group; with create, makes it.
 func (s *Store) group(name string, create bool) (*group, error) {
@@ -136,7 +143,7 @@ func (s *Store) group(name string, create bool) (*group, error) {
 		return g, nil
 	}
 	sum := sha256.Sum256([]byte(name))
-	dir := filepath.Join(s.cfg.Dir, hex.EncodeToString(sum[:12]))
+	dir := filepath.Join(s.cfg.Dir, hex.EncodeToString(sum[:groupDir/2]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func TestEventsAreMergedByTime(t *testing.T) {
 func TestARemovedGroupLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, logs.Config{Dir: dir, SegmentBytes: 100})
-	defer s.Close()
+	defer func() { s.Close() }()
 	for i := range 20 {
 		s.Append("g", "s", []logs.Event{line(int64(i), "some text")})
 	}
@@ -101,6 +102,20 @@ func TestARemovedGroupLeavesNoFile(t *testing.T) {
 	}
 	if err := s.Append("g", "s", []logs.Event{line(1, "again")}); err != nil {
 		t.Fatal(err)
+	}
+	// What lies there besides is left alone.
+	for _, other := range []string{"lost+found", "notes"} {
+		if err := os.Mkdir(filepath.Join(dir, other), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, logs.Config{Dir: dir})
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 4 {
+		t.Errorf("%v %v", left, err)
 	}
 	if got := messages(scan(t, s, logs.Query{Group: "g"})); !slices.Equal(got, []string{"again"}) {
 		t.Errorf("%q", got)
