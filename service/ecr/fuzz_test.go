@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -38,7 +39,7 @@ func FuzzRegistry(f *testing.F) {
 		if err != nil || !strings.HasPrefix(u.Path, "/v2") {
 			return
 		}
-		r := httptest.NewRequest("GET", "/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(body))
 		r.Method, r.URL = method, u
 		r.Header.Set("Content-Range", contentRange)
 		w := httptest.NewRecorder()
