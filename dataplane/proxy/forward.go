@@ -138,7 +138,7 @@ func (x *exchange) roundTrip() (again bool, status int) {
 	for {
 		head, err := u.readHead()
 		if err != nil {
-			if st := x.uploadFault(); st != 0 {
+			if st := x.uploadFault(err); st != 0 {
 				return false, st
 			}
 			return len(u.src.buffered()) == 0 && x.safe && !x.streaming && !isTimeout(err), statusOf(err)
@@ -230,10 +230,11 @@ func (x *exchange) startUpload() int {
 	return 0
 }
 
-// uploadFault is the status of a request whose body broke off: 400 when it
-// was malformed, 408 when it stalled, 460 when the client went away; 0 when
-// the body is not to blame.
-func (x *exchange) uploadFault() int {
+// uploadFault is the status of a request whose body broke off while the
+// answer was awaited, which ended with wait: 400 when the body was malformed,
+// 408 when it stalled, 460 when the client went away; 0 when the body is not
+// to blame.
+func (x *exchange) uploadFault(wait error) int {
 	if x.upload == nil {
 		return 0
 	}
@@ -247,7 +248,9 @@ func (x *exchange) uploadFault() int {
 	switch {
 	case errors.As(err, &f):
 		return f.status
-	case isTimeout(err):
+	case errors.Is(err, errCut) && !isTimeout(wait):
+		return 0
+	case errors.Is(err, errCut), isTimeout(err):
 		return 408
 	}
 	return 460
@@ -266,7 +269,11 @@ func (x *exchange) endUpload() error {
 		if err = <-x.upload; err == nil {
 			x.c.src.until, x.u.snk.until = 0, 0 // it was just done: deadlines are to be set anew
 		} else if isTimeout(err) {
-			err = errCut
+			if errors.As(err, new(errSource)) {
+				err = errSource{errCut}
+			} else {
+				err = errSink{errCut}
+			}
 		}
 	}
 	if err != nil {

@@ -113,7 +113,7 @@ func (e *ListenError) Error() string { return fmt.Sprintf("listener %s: %v", e.L
 // Unwrap is the cause.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// Apply makes cfg what is served. Listeners whose socket cannot be opened,
+// Apply makes cfg what is served; what it points to must not change afterwards. Listeners whose socket cannot be opened,
 // or whose rules are faulty, are left out and named in the error; all others
 // serve. Targets that are gone lose their connections, those in use too;
 // clients of a socket that is gone finish their current request.
