@@ -11,7 +11,7 @@ import (
 func (t Type) Attributes() []string {
 	var out []string
 	for _, f := range t.schema.fields {
-		if f.readOnly {
+		if f.answers() {
 			out = append(out, leaves(f.name, f.typ)...)
 		}
 	}
@@ -40,7 +40,7 @@ func leaves(name string, typ reflect.Type) []string {
 // HasAttribute reports whether GetAtt answers a name.
 func (t Type) HasAttribute(name string) bool {
 	for _, f := range t.schema.fields {
-		if !f.readOnly {
+		if !f.answers() {
 			continue
 		}
 		if f.name == name {

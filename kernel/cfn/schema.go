@@ -23,12 +23,16 @@ type field struct {
 	readOnly  bool
 	required  bool
 	writeOnly bool
+	attribute bool
 }
 
 func (f *field) value(v reflect.Value) reflect.Value { return v.FieldByIndex(f.index) }
 
 // writable reports whether a template may set the field.
 func (f *field) writable() bool { return !f.readOnly }
+
+// answers reports whether GetAtt answers the field.
+func (f *field) answers() bool { return f.readOnly || f.attribute }
 
 // schemaOf reads the tags of a property struct, which must have one string id.
 func schemaOf(t reflect.Type) (*schema, error) {
@@ -80,6 +84,8 @@ func fieldsOf(t reflect.Type, seen []reflect.Type) (*schema, error) {
 				f.required = true
 			case "writeOnly":
 				f.writeOnly = true
+			case "attribute":
+				f.attribute = true
 			default:
 				return nil, fmt.Errorf("field %s: unknown word %q in its cfn tag", sf.Name, word)
 			}

@@ -13,7 +13,7 @@ type securityGroupProps struct {
 	Id                   string `cfn:"id,readOnly"` //nolint:revive // AWS's name
 	GroupDescription     string `cfn:"required,createOnly"`
 	GroupName            string `cfn:"createOnly"`
-	VpcId                string `cfn:"createOnly"` //nolint:revive // AWS's name
+	VpcId                string `cfn:"createOnly,attribute"` //nolint:revive // AWS's name
 	SecurityGroupIngress []ingressProps
 	SecurityGroupEgress  []egressProps
 	Tags                 []cfn.Tag

@@ -9,10 +9,10 @@ import (
 
 // subnetProps is AWS::EC2::Subnet.
 type subnetProps struct {
-	SubnetId                string `cfn:"id,readOnly"`         //nolint:revive // AWS's name
-	VpcId                   string `cfn:"required,createOnly"` //nolint:revive // AWS's name
-	CidrBlock               string `cfn:"createOnly"`
-	AvailabilityZone        string `cfn:"createOnly"`
+	SubnetId                string `cfn:"id,readOnly"`                   //nolint:revive // AWS's name
+	VpcId                   string `cfn:"required,createOnly,attribute"` //nolint:revive // AWS's name
+	CidrBlock               string `cfn:"createOnly,attribute"`
+	AvailabilityZone        string `cfn:"createOnly,attribute"`
 	AvailabilityZoneId      string `cfn:"createOnly"` //nolint:revive // AWS's name
 	MapPublicIpOnLaunch     *bool  //nolint:revive // AWS's name
 	Tags                    []cfn.Tag

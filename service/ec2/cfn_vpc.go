@@ -10,7 +10,7 @@ import (
 // vpcProps is AWS::EC2::VPC.
 type vpcProps struct {
 	VpcId                 string `cfn:"id,readOnly"` //nolint:revive // AWS's name
-	CidrBlock             string `cfn:"createOnly"`
+	CidrBlock             string `cfn:"createOnly,attribute"`
 	EnableDnsHostnames    *bool
 	EnableDnsSupport      *bool
 	InstanceTenancy       string `cfn:"createOnly"`

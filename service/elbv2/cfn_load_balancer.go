@@ -18,7 +18,7 @@ type balancerProperties struct {
 	IpAddressType          string
 	Subnets                []string
 	SubnetMappings         []elbv2api.SubnetMapping
-	SecurityGroups         []string
+	SecurityGroups         []string `cfn:"attribute"`
 	LoadBalancerAttributes []elbv2api.LoadBalancerAttribute
 	Tags                   []cfn.Tag
 	LoadBalancerArn        string `cfn:"id,readOnly"`
