@@ -3,6 +3,7 @@ package runc
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-dev/slipway/node/runtime"
@@ -67,23 +69,43 @@ func (d *Driver) execArgs(id, dir string, e runtime.Exec) ([]string, error) {
 	if e.TTY {
 		args = append(args, "--tty")
 	}
+	if e.User != "" {
+		file := filepath.Join(dir, "process.json")
+		if err := d.writeProcess(id, file, e); err != nil {
+			return nil, err
+		}
+		return append(args, "--process", file, id), nil
+	}
 	for _, v := range e.Env {
 		args = append(args, "--env", v)
 	}
 	if e.Dir != "" {
 		args = append(args, "--cwd", e.Dir)
 	}
-	if e.User != "" {
-		u, err := lookUpUser(d.rootfs(id), e.User)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--user", fmt.Sprintf("%d:%d", u.UID, u.GID))
-		for _, g := range u.AdditionalGids {
-			args = append(args, "--additional-gids", strconv.Itoa(int(g)))
-		}
-	}
 	return append(append(args, id), e.Args...), nil
+}
+
+// writeProcess describes a process under another user: with options alone
+// runc would leave it the groups of the container's.
+func (d *Driver) writeProcess(id, file string, e runtime.Exec) error {
+	b, err := os.ReadFile(filepath.Join(d.bundle(id), "config.json"))
+	if err != nil {
+		return err
+	}
+	var oci specs.Spec
+	if err := json.Unmarshal(b, &oci); err != nil {
+		return err
+	}
+	p := oci.Process
+	if p.User, err = lookUpUser(d.rootfs(id), e.User); err != nil {
+		return err
+	}
+	p.Args, p.Terminal = e.Args, e.TTY
+	p.Env = runtime.MergeEnv(p.Env, e.Env)
+	if e.Dir != "" {
+		p.Cwd = e.Dir
+	}
+	return writeJSON(file, p)
 }
 
 // runPiped runs a command whose input does not hold it up: os/exec would wait

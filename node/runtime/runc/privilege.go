@@ -67,6 +67,12 @@ func rlimits(ulimits []runtime.Ulimit) ([]specs.POSIXRlimit, error) {
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
 			return nil, err
 		}
+		if own.Max < defaultOpenFiles { // root may have more
+			more := unix.Rlimit{Cur: own.Cur, Max: defaultOpenFiles}
+			if unix.Prlimit(0, unix.RLIMIT_NOFILE, &more, nil) == nil {
+				own = more
+			}
+		}
 		n := min(own.Max, defaultOpenFiles)
 		out = append(out, specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: n, Hard: n})
 	}
