@@ -11,14 +11,14 @@ import (
 
 // Transport answers requests for the registry inside this process, without a
 // socket and without credentials: for the agent's pulls. It looks only at the
-// path and the host of a URL; every host is served.
-func (s *Service) Transport() http.RoundTripper { return transport{s.Handler()} }
+// path and the host of a URL; every host is served. Callers may use it as a key.
+func (s *Service) Transport() http.RoundTripper { return &transport{s.Handler()} }
 
 type transport struct{ handler http.Handler }
 
 // RoundTrip runs the handler beside its reader, so that a blob of any size
 // passes through a small buffer.
-func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(context.WithValue(req.Context(), internal{}, true))
 	r := req.Clone(ctx)
 	if r.Host == "" {
