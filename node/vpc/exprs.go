@@ -22,7 +22,7 @@ const (
 )
 
 // exprs translates a rule for the kernel.
-func (f *filter) exprs(m Match) []expr.Any {
+func (m Match) exprs() []expr.Any {
 	var e []expr.Any
 	if m.Loopback {
 		e = append(e, &expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg1}, equal(ifname("lo")))
@@ -31,7 +31,7 @@ func (f *filter) exprs(m Match) []expr.Any {
 		e = append(e,
 			&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg1},
 			address(sourceAddr, word4),
-			&expr.Lookup{SourceRegister: reg1, SetName: f.bind.Name, SetID: f.bind.ID, Invert: true})
+			&expr.Lookup{SourceRegister: reg1, SetName: bindingsSet, Invert: true})
 	}
 	switch m.State {
 	case Established:
@@ -39,8 +39,8 @@ func (f *filter) exprs(m Match) []expr.Any {
 	case Invalid:
 		e = append(e, state(expr.CtStateBitINVALID)...)
 	}
-	e = append(e, f.peer(sourceAddr, m.Src)...)
-	e = append(e, f.peer(destinationAddr, m.Dst)...)
+	e = append(e, m.Src.exprs(sourceAddr)...)
+	e = append(e, m.Dst.exprs(destinationAddr)...)
 	e = append(e, traffic(m)...)
 	return append(e, verdict(m)...)
 }
@@ -66,10 +66,10 @@ func verdict(m Match) []expr.Any {
 	}
 }
 
-// peer matches an address of the packet.
-func (f *filter) peer(offset uint32, p Peer) []expr.Any {
-	if s := f.sets[p.Set]; p.Set != "" {
-		return []expr.Any{address(offset, reg1), &expr.Lookup{SourceRegister: reg1, SetName: s.Name, SetID: s.ID, Invert: p.Not}}
+// exprs matches an address of the packet.
+func (p Peer) exprs(offset uint32) []expr.Any {
+	if p.Set != "" {
+		return []expr.Any{address(offset, reg1), &expr.Lookup{SourceRegister: reg1, SetName: p.Set, Invert: p.Not}}
 	}
 	if !p.CIDR.IsValid() || p.CIDR.Bits() == 0 {
 		return nil

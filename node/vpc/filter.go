@@ -1,38 +1,42 @@
 package vpc
 
 import (
+	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 
-	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 const (
 	tableName   = "vpc"
 	bindingsSet = "bindings"
+	batchSize   = 8 << 20
 )
 
 // filter is the packet filter of one network namespace and what it holds.
 type filter struct {
-	conn    *nftables.Conn
-	table   *nftables.Table
-	sets    map[string]*nftables.Set
-	bind    *nftables.Set
+	netns   int
+	conn    *netlink.Conn
 	current *Ruleset // nil: unknown, the next load replaces everything
 }
 
 // newFilter talks to the network namespace of the descriptor.
 func newFilter(netns int) (*filter, error) {
-	// A batch is acknowledged message by message.
-	room := func(c *netlink.Conn) error { return c.SetReadBuffer(8 << 20) }
-	conn, err := nftables.New(nftables.WithNetNSFd(netns), nftables.AsLasting(), nftables.WithSockOptions(room))
+	f := &filter{netns: netns}
+	return f, f.open()
+}
+
+func (f *filter) open() error {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: f.netns})
 	if err != nil {
-		return nil, fmt.Errorf("open packet filter: %w", err)
+		return fmt.Errorf("open packet filter: %w", err)
 	}
-	return &filter{conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyIPv4}}, nil
+	f.conn = conn
+	// A transaction is one message. The kernel grants an ordinary user no more than net.core.wmem_max.
+	return conn.SetWriteBuffer(batchSize)
 }
 
 // load makes the packet filter what r says, in one transaction: by its
@@ -45,43 +49,45 @@ func (f *filter) load(r Ruleset) error {
 		}
 		f.current = nil // never expected; a whole load repairs it
 	}
-	if err := f.replace(r); err != nil {
+	b := new(batch)
+	b.newTable()
+	b.newSet(bindingsSet, true)
+	b.difference(Ruleset{}, r)
+	if err := f.commit(b); err != nil {
 		return fmt.Errorf("load packet filter: %w", err)
 	}
 	f.current = &r
 	return nil
 }
 
-// replace loads r in place of whatever is there. Live connections pass on, as
-// connection tracking is not part of the table.
-func (f *filter) replace(r Ruleset) error {
-	f.conn.AddTable(f.table)
-	f.conn.DelTable(f.table)
-	f.conn.AddTable(f.table)
-	f.sets = map[string]*nftables.Set{}
-	f.bind = &nftables.Set{
-		Table: f.table, Name: bindingsSet, Concatenation: true,
-		KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr),
-	}
-	if err := f.conn.AddSet(f.bind, nil); err != nil {
-		return err
-	}
-	return f.change(Ruleset{}, r)
+// change sends the difference between two rulesets, of which the first is loaded.
+func (f *filter) change(from, to Ruleset) error {
+	b := new(batch)
+	b.difference(from, to)
+	return f.commit(b)
 }
 
-// change sends the difference between two rulesets.
-func (f *filter) change(from, to Ruleset) error {
+func (f *filter) commit(b *batch) error {
+	err := b.send(f.conn)
+	if err != nil { // further answers may be on their way to this socket
+		f.conn.Close()
+		err = errors.Join(err, f.open())
+	}
+	return err
+}
+
+// difference writes what leads from one ruleset to another.
+func (b *batch) difference(from, to Ruleset) {
 	for _, name := range sorted(to.Sets) {
-		if err := f.changeSet(name, from.Sets[name], to.Sets[name]); err != nil {
-			return err
+		if _, ok := from.Sets[name]; !ok {
+			b.newSet(name, false)
 		}
+		changeSet(b, name, from.Sets[name], to.Sets[name], key)
 	}
-	if err := f.changeBindings(from.Bindings, to.Bindings); err != nil {
-		return err
-	}
+	changeSet(b, bindingsSet, slices.Collect(maps.Keys(from.Bindings)), slices.Collect(maps.Keys(to.Bindings)), Binding.key)
 	for _, name := range sorted(to.Chains) { // all of them before any rule names one
 		if _, ok := from.Chains[name]; !ok {
-			f.conn.AddChain(f.chain(name))
+			b.newChain(name, hookOf(name))
 		}
 	}
 	for _, name := range sorted(to.Chains) {
@@ -89,98 +95,55 @@ func (f *filter) change(from, to Ruleset) error {
 		if ok && slices.Equal(old, to.Chains[name]) {
 			continue
 		}
-		c := &nftables.Chain{Table: f.table, Name: name}
-		if ok {
-			f.conn.FlushChain(c)
+		if len(old) > 0 {
+			b.flushChain(name)
 		}
 		for _, m := range to.Chains[name] {
-			f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: c, Exprs: f.exprs(m)})
+			b.newRule(name, m.exprs())
 		}
 	}
-	var gone []*nftables.Chain
+	b.remove(from, to)
+}
+
+// remove writes the end of chains and sets that are no longer there: when no
+// rule names them any more.
+func (b *batch) remove(from, to Ruleset) {
+	var gone []string
 	for _, name := range sorted(from.Chains) {
 		if _, ok := to.Chains[name]; !ok {
-			c := &nftables.Chain{Table: f.table, Name: name}
-			f.conn.FlushChain(c)
-			gone = append(gone, c)
+			gone = append(gone, name)
+			if len(from.Chains[name]) > 0 {
+				b.flushChain(name)
+			}
 		}
 	}
-	for _, c := range gone {
-		f.conn.DelChain(c)
+	for _, name := range gone {
+		b.deleteChain(name)
 	}
 	for _, name := range sorted(from.Sets) {
 		if _, ok := to.Sets[name]; !ok {
-			f.conn.DelSet(f.sets[name])
-			delete(f.sets, name)
+			b.deleteSet(name)
 		}
 	}
-	return f.conn.Flush()
 }
 
-func (f *filter) changeSet(name string, from, to []netip.Addr) error {
-	s := f.sets[name]
-	if s == nil {
-		s = &nftables.Set{Table: f.table, Name: name, KeyType: nftables.TypeIPAddr}
-		f.sets[name] = s
-		if err := f.conn.AddSet(s, nil); err != nil {
-			return err
-		}
+// changeSet writes what makes a set with the elements from one with those of to.
+func changeSet[T comparable](b *batch, name string, from, to []T, key func(T) []byte) {
+	for part := range slices.Chunk(missing(from, to, key), 500) {
+		b.elements(unix.NFT_MSG_DELSETELEM, name, part)
 	}
-	key := func(a netip.Addr) nftables.SetElement { return nftables.SetElement{Key: a.AsSlice()} }
-	return f.changeElements(s, elements(from, to, key), elements(to, from, key))
+	for part := range slices.Chunk(missing(to, from, key), 500) {
+		b.elements(unix.NFT_MSG_NEWSETELEM, name, part)
+	}
 }
 
-func (f *filter) changeBindings(from, to map[Binding]bool) error {
-	key := func(b Binding) nftables.SetElement {
-		k := make([]byte, 16, 20)
-		copy(k, b.Link)
-		return nftables.SetElement{Key: append(k, b.Addr.AsSlice()...)}
-	}
-	old, now := slices.Collect(maps.Keys(from)), slices.Collect(maps.Keys(to))
-	return f.changeElements(f.bind, elements(old, now, key), elements(now, old, key))
-}
-
-// changeElements splits long lists: a netlink attribute ends at 64 KiB.
-func (f *filter) changeElements(s *nftables.Set, del, add []nftables.SetElement) error {
-	for part := range slices.Chunk(del, 500) {
-		if err := f.conn.SetDeleteElements(s, part); err != nil {
-			return err
-		}
-	}
-	for part := range slices.Chunk(add, 500) {
-		if err := f.conn.SetAddElements(s, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// chain describes a chain by its name.
-func (f *filter) chain(name string) *nftables.Chain {
-	c := &nftables.Chain{Table: f.table, Name: name, Type: nftables.ChainTypeFilter}
-	switch name {
-	case prerouting: // after connection tracking, before destinations are rewritten
-		c.Hooknum, c.Priority = nftables.ChainHookPrerouting, nftables.ChainPriorityMangle
-	case output:
-		c.Hooknum, c.Priority = nftables.ChainHookOutput, nftables.ChainPriorityFilter
-	case redirect:
-		c.Type = nftables.ChainTypeNAT
-		c.Hooknum, c.Priority = nftables.ChainHookPrerouting, nftables.ChainPriorityNATDest
-	default:
-		c.Type = "" // reached by jumps only
-	}
-	return c
-}
-
-func (f *filter) close() { f.conn.CloseLasting() }
-
-// elements are those of a that are not in b.
-func elements[T comparable](a, b []T, key func(T) nftables.SetElement) []nftables.SetElement {
+// missing are the keys of what is in a and not in b.
+func missing[T comparable](a, b []T, key func(T) []byte) [][]byte {
 	in := make(map[T]bool, len(b))
 	for _, v := range b {
 		in[v] = true
 	}
-	var out []nftables.SetElement
+	var out [][]byte
 	for _, v := range a {
 		if !in[v] {
 			out = append(out, key(v))
@@ -188,5 +151,20 @@ func elements[T comparable](a, b []T, key func(T) nftables.SetElement) []nftable
 	}
 	return out
 }
+
+// hookOf says where the kernel enters a chain; nil: reached by jumps only.
+func hookOf(name string) *hook {
+	switch name {
+	case prerouting: // after connection tracking (-200), before destinations are rewritten
+		return &hook{"filter", unix.NF_INET_PRE_ROUTING, -150}
+	case redirect:
+		return &hook{"nat", unix.NF_INET_PRE_ROUTING, -100}
+	case output:
+		return &hook{"filter", unix.NF_INET_LOCAL_OUT, 0}
+	}
+	return nil
+}
+
+func (f *filter) close() { f.conn.Close() }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
