@@ -37,7 +37,7 @@ fmt: ## format every file
 gen: ## regenerate the API types and the manifest's schema
 	$(GO) generate ./api/... ./manifest/...
 
-deps: ## install what running needs: runc, uidmap
+deps: ## install what running needs: runc, uidmap, tini
 	@sh .ci/install run
 
 deps-test: ## install what the tests need besides: skopeo, haproxy, nginx...

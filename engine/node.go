@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 
 	"github.com/slipway-dev/slipway/kernel/store"
@@ -61,11 +62,23 @@ func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
 	}
 	d, err := runc.New(runc.Config{
 		Dir: filepath.Join(e.host.Dir(), "containers"), Launcher: e.host, Images: images, Log: e.log, Cgroup: e.host.CgroupParent(),
+		Init: initProgram(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the container runtime: %w", err)
 	}
 	return d, nil
+}
+
+// initProgram is the init process of containers that ask for one: a static
+// one that the machine has, empty when it has none.
+func initProgram() string {
+	for _, path := range []string{"/usr/bin/tini-static", "/usr/libexec/docker/docker-init", "/usr/bin/docker-init"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 // puller pulls for tasks: from the platform's own registry, as far as the
