@@ -17,7 +17,6 @@
 //	createOnly  a change of the property replaces the resource
 //	readOnly    not a property: an attribute for GetAtt, filled in by Create and Read
 //	attribute   a property that GetAtt answers too
-//	attribute   a property that GetAtt answers too; id and createOnly properties do so without being told
 //	required    must be present; on fields of nested structs too
 //	writeOnly   never kept (passwords): zero in Read, Delete and in Update's before
 //

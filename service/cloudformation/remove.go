@@ -27,6 +27,7 @@ func (t task) remove(ctx context.Context) (time.Duration, error) {
 	if t.patient(err) {
 		return t.again(false), nil
 	}
+	t.tell(err)
 	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		r.Step = ""
 		if err != nil {
@@ -47,6 +48,7 @@ func (t task) discard(ctx context.Context) (time.Duration, error) {
 	if t.patient(err) {
 		return t.again(false), nil
 	}
+	t.tell(err)
 	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		status, why := "DELETE_COMPLETE", ""
 		if err != nil {

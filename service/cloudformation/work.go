@@ -151,6 +151,7 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 	if err = interrupted(ctx, err); errors.Is(err, errEngineStops) {
 		return 0, err
 	}
+	t.tell(err)
 	return t.again(settled || err != nil), t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		r.PhysicalID = in.ID
 		if len(in.State) > 0 {
@@ -179,6 +180,7 @@ func (t task) settle(ctx context.Context) (time.Duration, error) {
 	if err == nil && !settled {
 		return t.again(false), nil
 	}
+	t.tell(err)
 	return 0, t.write(func(tx *store.Tx, r *Resource, op Operation) {
 		if err == nil {
 			r.State = in.State
@@ -254,6 +256,13 @@ func (t task) again(done bool) time.Duration {
 		return 0
 	}
 	return max(firstPoll, min(lastPoll, time.Since(t.row.Since)/4))
+}
+
+// tell logs a failure; the stack's events have it too.
+func (t task) tell(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.s.Log.Warn("resource failed", "stack", t.stack.Name, "resource", t.row.LogicalID, "type", t.row.Type, "step", t.row.Step, "err", err)
+	}
 }
 
 // write changes the row, unless another step has been chosen meanwhile.
