@@ -142,9 +142,11 @@ func (a *Agent) containerStatus(l *live, i int, f fact, st ContainerStatus, now 
 		return st
 	}
 	if c.Health != nil {
-		st.Health, st.HealthOut = HealthUnknown, ""
 		if p := l.probe(c.Name); p != nil {
 			st.Health, st.HealthOut = p.reading()
+		}
+		if st.Health == "" {
+			st.Health = HealthUnknown
 		}
 	}
 	switch {

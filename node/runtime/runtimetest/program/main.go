@@ -18,7 +18,7 @@ import (
 func main() {
 	verbs := map[string]func(args []string) error{
 		"run": run, "echo": echo, "cat": cat, "touch": touch, "id": id, "env": env, "pwd": pwd, "alloc": alloc,
-		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep,
+		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep, "count": count,
 	}
 	name := "run"
 	if len(os.Args) > 1 {
@@ -176,6 +176,19 @@ func sleep(args []string) error {
 	d, err := time.ParseDuration(args[0])
 	time.Sleep(d)
 	return err
+}
+
+// count prints so many long lines, and one that has no end.
+func count(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		fmt.Printf("line %d %s\n", i, strings.Repeat("x", 80))
+	}
+	fmt.Print("without end")
+	return nil
 }
 
 // orphan leaves a child behind that becomes a zombie when nobody reaps it,
