@@ -138,7 +138,7 @@ func (e *Engine) scope() arn.Scope { return arn.Scope{Account: e.set.Account, Re
 func (e *Engine) openServices(ctx context.Context) (err error) {
 	dir := func(name string) string { return filepath.Join(e.host.StateDir(), name) }
 	e.ecr, err = ecr.New(ecr.Config{
-		Store: e.store, Log: e.log, Dir: dir("registry"), Host: clientAddress(e.set.API), DefaultScope: e.scope(),
+		Store: e.store, Log: e.log, Dir: dir("registry"), Host: clientAddress(e.set.API), DefaultScope: e.scope(), AnyAuth: e.set.AnyAuth,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/slipway-dev/slipway/dataplane/dns"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/runtime"
@@ -21,12 +22,13 @@ import (
 
 // node is what runs tasks on this machine.
 type node struct {
-	network *vpc.Network
-	agent   *agent.Agent
+	network  *vpc.Network
+	agent    *agent.Agent
+	resolver *dns.Server
 }
 
 func (e *Engine) openNode(ctx context.Context, logService *logs.Service) error {
-	n := &node{}
+	n := &node{resolver: e.newResolver()}
 	e.node = n
 	network, err := vpc.New(vpc.Options{
 		Dir: filepath.Join(e.host.Dir(), "vpc"), Egress: e.host.Dial, Started: e.serveVPC, Log: e.log,
