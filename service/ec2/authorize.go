@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/slipway-dev/slipway/api/ec2api"
+	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
@@ -42,7 +43,7 @@ func (s *Service) authorize(ctx context.Context, in permissionInput, specs []ec2
 		ids = append(ids, awsapi.NewID(ctx, "sgr-", 17))
 	}
 	return update(s, func(tx *store.Tx) ([]ec2api.SecurityGroupRule, error) {
-		g, err := groupKind.get(tx, scope, val(in.group))
+		g, err := in.find(tx, scope)
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +67,18 @@ func (s *Service) authorize(ctx context.Context, in permissionInput, specs []ec2
 		}
 		return out, s.checkQuota(have, egress)
 	})
+}
+
+// find is the group that the input names, which must be by id: names are for
+// the default VPC, and there is none.
+func (in permissionInput) find(r store.Reader, scope arn.Scope) (SecurityGroup, error) {
+	switch {
+	case in.group != nil:
+		return groupKind.get(r, scope, *in.group)
+	case in.name != nil:
+		return SecurityGroup{}, fault("VPCIdNotSpecified", "No default VPC for this user")
+	}
+	return SecurityGroup{}, fault("MissingParameter", "The request must contain the parameter groupName or groupId")
 }
 
 // peers counts the rules that the input makes.
@@ -115,7 +128,7 @@ func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *ec2api.Revo
 func (s *Service) revoke(ctx context.Context, in permissionInput, ids []string, egress bool) ([]ec2api.RevokedSecurityGroupRule, error) {
 	scope := scopeOf(ctx)
 	return update(s, func(tx *store.Tx) ([]ec2api.RevokedSecurityGroupRule, error) {
-		g, err := groupKind.get(tx, scope, val(in.group))
+		g, err := in.find(tx, scope)
 		if err != nil {
 			return nil, err
 		}

@@ -67,7 +67,7 @@ func (r Rule) replace(tx *store.Tx, g SecurityGroup, to ec2api.SecurityGroupRule
 
 // UpdateSecurityGroupRuleDescriptionsIngress changes descriptions.
 func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *ec2api.UpdateSecurityGroupRuleDescriptionsIngressInput) (*ec2api.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-	err := s.redescribe(ctx, permissionInput{group: in.GroupId, permissions: in.IpPermissions}, in.SecurityGroupRuleDescriptions, false)
+	err := s.redescribe(ctx, permissionInput{group: in.GroupId, name: in.GroupName, permissions: in.IpPermissions}, in.SecurityGroupRuleDescriptions, false)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context
 
 // UpdateSecurityGroupRuleDescriptionsEgress changes descriptions.
 func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *ec2api.UpdateSecurityGroupRuleDescriptionsEgressInput) (*ec2api.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-	err := s.redescribe(ctx, permissionInput{group: in.GroupId, permissions: in.IpPermissions}, in.SecurityGroupRuleDescriptions, true)
+	err := s.redescribe(ctx, permissionInput{group: in.GroupId, name: in.GroupName, permissions: in.IpPermissions}, in.SecurityGroupRuleDescriptions, true)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context,
 func (s *Service) redescribe(ctx context.Context, in permissionInput, byID []ec2api.SecurityGroupRuleDescription, egress bool) error {
 	scope := scopeOf(ctx)
 	return s.store.Update(func(tx *store.Tx) error {
-		g, err := groupKind.get(tx, scope, val(in.group))
+		g, err := in.find(tx, scope)
 		if err != nil {
 			return err
 		}

@@ -205,6 +205,9 @@ func TestReferenceNetwork(t *testing.T) {
 		if got := k.attribute("Vpc", "DefaultSecurityGroup"); got != defaultGroup(s.store.Snapshot(), scope, id).ID {
 			t.Errorf("default security group %s", got)
 		}
+		if k.attribute("Vpc", "CidrBlock") != "10.0.0.0/16" || k.attribute("Public1", "AvailabilityZone") != "us-east-1b" {
+			t.Error("properties that are attributes too")
+		}
 		if k.attribute("TaskGroup", "GroupId") != k.made["TaskGroup"].ID || k.made["Address"].ID != "203.0.113.1" {
 			t.Errorf("group %s, address %s", k.attribute("TaskGroup", "GroupId"), k.made["Address"].ID)
 		}
