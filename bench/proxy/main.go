@@ -59,7 +59,8 @@ type contender struct {
 	name, addr string
 	argv       []string
 	rates      []float64
-	cpu        []float64 // microseconds of processor time per request
+	cpu        []float64 // its processor time per request, in microseconds
+	rest       []float64 // that of client and backend
 	cmd        *exec.Cmd
 }
 
@@ -80,21 +81,24 @@ func run(seconds, rounds, conns int, profile string) error {
 	if err != nil {
 		return err
 	}
-	stop, err := start(append([]*contender{{name: "backend", addr: backendAddr, argv: []string{self, "-role=backend", "-listen=" + backendAddr}}}, contenders...))
+	running, stop, err := start(append([]*contender{{name: "backend", addr: backendAddr, argv: []string{self, "-role=backend", "-listen=" + backendAddr}}}, contenders...))
 	defer stop()
 	if err != nil {
 		return err
 	}
+	backendPid := running[0].Process.Pid
 	for round := range rounds {
 		for i := range contenders {
 			c := contenders[(i+round)%len(contenders)]
-			before := cpuTime(c.cmd.Process.Pid)
-			rate, err := wrk("http://"+c.addr+"/payment/health", seconds, conns)
+			before, other := cpuTime(c.cmd.Process.Pid), cpuTime(backendPid)
+			rate, client, err := wrk("http://"+c.addr+"/payment/health", seconds, conns)
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", c.name, err)
 			}
 			used := cpuTime(c.cmd.Process.Pid) - before
 			c.rates = append(c.rates, rate)
+			other = cpuTime(backendPid) - other + client
+			c.rest = append(c.rest, float64(other.Microseconds())/(rate*float64(seconds)))
 			c.cpu = append(c.cpu, float64(used.Microseconds())/(rate*float64(seconds)))
 		}
 	}
@@ -174,8 +178,7 @@ backend b
   server s %s
 `
 
-func start(all []*contender) (stop func(), err error) {
-	var running []*exec.Cmd
+func start(all []*contender) (running []*exec.Cmd, stop func(), err error) {
 	stop = func() {
 		for _, c := range running {
 			_ = c.Process.Signal(os.Interrupt)
@@ -188,31 +191,34 @@ func start(all []*contender) (stop func(), err error) {
 		cmd := exec.Command(c.argv[0], c.argv[1:]...)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {
-			return stop, fmt.Errorf("start %s: %w", c.name, err)
+			return running, stop, fmt.Errorf("start %s: %w", c.name, err)
 		}
 		c.cmd = cmd
 		running = append(running, cmd)
 	}
 	for _, c := range all {
 		if err := waitFor(c.addr, 5*time.Second); err != nil {
-			return stop, fmt.Errorf("%s does not answer: %w", c.name, err)
+			return running, stop, fmt.Errorf("%s does not answer: %w", c.name, err)
 		}
 	}
-	return stop, nil
+	return running, stop, nil
 }
 
 var rateLine = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
-func wrk(url string, seconds, conns int) (float64, error) {
-	out, err := exec.Command("wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s", url).CombinedOutput()
+// wrk measures requests per second, and the processor time it took itself.
+func wrk(url string, seconds, conns int) (float64, time.Duration, error) {
+	cmd := exec.Command("wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s", url)
+	out, err := cmd.CombinedOutput()
 	m := rateLine.FindSubmatch(out)
 	if err != nil || m == nil {
-		return 0, fmt.Errorf("wrk: %w: %s", err, out)
+		return 0, 0, fmt.Errorf("wrk: %w: %s", err, out)
 	}
 	if strings.Contains(string(out), "Non-2xx") {
-		return 0, fmt.Errorf("answers were not 200: %s", out)
+		return 0, 0, fmt.Errorf("answers were not 200: %s", out)
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	rate, err := strconv.ParseFloat(string(m[1]), 64)
+	return rate, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
 func median(v []float64) float64 {
@@ -222,7 +228,7 @@ func median(v []float64) float64 {
 
 func report(all []*contender, rounds int) {
 	for _, c := range all {
-		fmt.Printf("%-8s %8.0f requests/s %5.1f us CPU/request  %.0f\n", c.name, median(c.rates), median(c.cpu), c.rates)
+		fmt.Printf("%-8s %8.0f requests/s   CPU us/request: %5.1f own, %5.1f client and backend  %.0f\n", c.name, median(c.rates), median(c.cpu), median(c.rest), c.rates)
 	}
 	if len(all) < 2 {
 		return

@@ -63,10 +63,12 @@ func (d *Redirect) answer(r *request, v *virtual) answer {
 	return a
 }
 
-// location fills the placeholders in. The port is left out where it is the
-// protocol's own.
+// location fills the placeholders in.
 func (d *Redirect) location(r *request, v *virtual) string {
 	proto, port := "http", strconv.Itoa(v.cfg.Port)
+	if name := r.hostname(); len(r.host) > len(name)+1 {
+		port = string(r.host[len(name)+1:]) // where the client came in
+	}
 	if v.cfg.TLS != nil {
 		proto = "https"
 	}

@@ -38,7 +38,8 @@ type conn struct {
 
 	req  request
 	resp response
-	out  []byte // head for the target, with the body when that is at hand
+	x    exchange // of the current request
+	out  []byte   // head for the target, with the body when that is at hand
 	rec  record
 }
 
@@ -404,6 +405,6 @@ func (c *conn) lingering() {
 	if !ok || cw.CloseWrite() != nil {
 		return
 	}
-	c.src.deadline(nanos() + int64(500*time.Millisecond))
-	_, _ = io.CopyN(io.Discard, c.src.nc, 256<<10)
+	c.src.deadline(nanos() + int64(2*time.Second))
+	_, _ = io.Copy(io.Discard, c.src.nc)
 }

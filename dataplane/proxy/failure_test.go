@@ -111,6 +111,42 @@ func TestPostIsSentOnce(t *testing.T) {
 	}
 }
 
+// A target that dies under load takes nothing with it but what cannot be
+// sent again.
+func TestADyingTargetFailsNothingIdempotent(t *testing.T) {
+	w := newWorld(t)
+	hs := &http.Server{Handler: http.HandlerFunc(ok)}
+	w.targets(serve(t, hs), w.target(ok))
+	var wg sync.WaitGroup
+	var n, bad atomic.Int64
+	for range 32 {
+		wg.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for n.Add(1) < 4000 {
+				resp, err := client.Get("http://" + w.addr + "/")
+				if err != nil {
+					bad.Add(1)
+					continue
+				}
+				if resp.StatusCode != 200 {
+					bad.Add(1)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	for n.Load() < 1000 {
+		runtime.Gosched()
+	}
+	_ = hs.Close()
+	wg.Wait()
+	if bad.Load() > 0 {
+		t.Errorf("%d requests failed", bad.Load())
+	}
+}
+
 // After a refused connection the target is passed over for a moment.
 func TestARefusingTargetIsAvoided(t *testing.T) {
 	w := newWorld(t)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"time"
 )
 
 // attempts bounds how many targets one request is tried on.
@@ -31,7 +30,8 @@ type exchange struct {
 // forward carries the request to a target and its response back.
 func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 	r := &c.req
-	x := exchange{
+	x := &c.x
+	*x = exchange{
 		c: c, v: v, rt: rt, keep: keep,
 		head: string(r.method) == "HEAD", safe: r.idempotent(),
 		streaming: r.length < 0 || r.length > int64(c.src.w-c.src.r),
@@ -45,7 +45,7 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 	case x.group.roster.Load().cfg.Version != HTTP1:
 		return c.reply(errorAnswer(464), keep)
 	}
-	c.buildHead(&x)
+	c.buildHead(x)
 	if !x.streaming {
 		n := int(r.length)
 		c.out = append(c.out, c.src.buf[c.src.r:c.src.r+n]...)
@@ -74,7 +74,7 @@ func (x *exchange) send() int {
 		}
 		t.acquire()
 		c.rec.target = t
-		u, err := t.get(c.srv.ctx, c.rec.start, fresh)
+		u, err := t.get(c.srv.ctx, c.rec.start, fresh, !x.safe || x.streaming)
 		if err != nil {
 			t.release()
 			status = statusOf(err)
@@ -204,97 +204,6 @@ func (u *upstream) readHead() ([]byte, error) {
 	}
 }
 
-// startUpload lets a goroutine carry the request's body while this one waits
-// for the response, so that a target may answer before it has read all.
-func (x *exchange) startUpload() int {
-	c, u := x.c, x.u
-	if c.req.expect && c.src.r == c.src.w {
-		c.snk.out = append(c.snk.out[:0], "HTTP/1.1 100 Continue\r\n\r\n"...)
-		if c.snk.flush() != nil {
-			return 460
-		}
-	}
-	c.logHead(nil)
-	x.share(&c.moves)
-	p := &pump{body: newBody(c.req.length), src: &c.src, dst: &u.snk, wrap: c.req.length < 0}
-	x.upload = make(chan error, 1)
-	go func() {
-		err := p.run()
-		c.rec.in += p.got
-		x.upload <- err
-		var side errSource
-		if errors.As(err, &side) {
-			_ = u.src.nc.Close() // the request is broken: do not wait for an answer
-		}
-	}()
-	return 0
-}
-
-// uploadFault is the status of a request whose body broke off while the
-// answer was awaited, which ended with wait: 400 when the body was malformed,
-// 408 when it stalled, 460 when the client went away; 0 when the body is not
-// to blame.
-func (x *exchange) uploadFault(wait error) int {
-	if x.upload == nil {
-		return 0
-	}
-	err := x.endUpload()
-	var side errSource
-	if !errors.As(err, &side) {
-		return 0
-	}
-	x.keep = false
-	var f *fault
-	switch {
-	case errors.As(err, &f):
-		return f.status
-	case errors.Is(err, errCut) && !isTimeout(wait):
-		return 0
-	case errors.Is(err, errCut), isTimeout(err):
-		return 408
-	}
-	return 460
-}
-
-// endUpload ends the body's goroutine and tells how the body ended. A body
-// that is still coming is cut off, and with it the connection's reuse.
-func (x *exchange) endUpload() error {
-	var err error
-	select {
-	case err = <-x.upload:
-	default:
-		x.c.moves.cut.Store(true)
-		_ = x.c.src.nc.SetReadDeadline(time.Unix(1, 0))
-		_ = x.u.snk.nc.SetWriteDeadline(time.Unix(1, 0))
-		if err = <-x.upload; err == nil {
-			x.c.src.until, x.u.snk.until = 0, 0 // it was just done: deadlines are to be set anew
-		} else if isTimeout(err) {
-			if errors.As(err, new(errSource)) {
-				err = errSource{errCut}
-			} else {
-				err = errSink{errCut}
-			}
-		}
-	}
-	if err != nil {
-		x.keep = false
-	}
-	x.c.req.length = 0
-	x.share(nil)
-	x.upload = nil
-	return err
-}
-
-// share makes both directions count each other's bytes as activity.
-func (x *exchange) share(a *activity) {
-	if a != nil {
-		a.start()
-	}
-	x.c.src.active, x.u.src.active, x.c.snk.active, x.u.snk.active = a, a, a, a
-}
-
-var errCut = errors.New("request body cut off")
-
 // fail answers a request no target has answered.
 func (x *exchange) fail(status int) bool {
 	c := x.c
@@ -352,8 +261,7 @@ func (x *exchange) relay() bool {
 	} else {
 		u.discard()
 	}
-	var side errSink
-	if errors.As(err, &side) {
+	if err != nil && errors.As(err, new(errSink)) {
 		c.rec.status = 460
 	}
 	c.srv.finish(&c.rec)

@@ -46,8 +46,10 @@ const (
 
 var errGone = errors.New("target deregistered")
 
-// get takes a pooled connection, the latest used first, or dials.
-func (t *target) get(ctx context.Context, now int64, fresh bool) (*upstream, error) {
+// get takes a pooled connection, the latest used first, or dials; with fresh
+// it dials. careful looks at every pooled connection before it is used, for
+// requests that cannot be sent again.
+func (t *target) get(ctx context.Context, now int64, fresh, careful bool) (*upstream, error) {
 	for !fresh {
 		t.mu.Lock()
 		n := len(t.idle)
@@ -61,7 +63,7 @@ func (t *target) get(ctx context.Context, now int64, fresh bool) (*upstream, err
 		t.mu.Unlock()
 		// A target may have closed it meanwhile: look, unless it was used
 		// just now.
-		if now-u.since > int64(trustedIdle) && stale(u.src.nc) {
+		if (careful || now-u.since > int64(trustedIdle)) && stale(u.src.nc) {
 			u.discard()
 			continue
 		}
