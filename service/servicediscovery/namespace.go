@@ -44,11 +44,11 @@ func (s *Service) createNamespace(ctx context.Context, n Namespace, tags []api.T
 	if n.Type == Private && (len(n.Name) > 253 || !domainForm.MatchString(n.Name)) {
 		return "", invalid("The namespace name %s is not a valid DNS name.", n.Name)
 	}
+	n.Scope, n.ID, n.Created = scope(ctx), awsapi.NewID(ctx, "ns-", 16), time.Now().UTC()
 	var err error
 	if n.Tags, err = tagMap(ctx, n.ARN(), nil, tags); err != nil {
 		return "", err
 	}
-	n.Scope, n.ID, n.Created = scope(ctx), awsapi.NewID(ctx, "ns-", 16), time.Now().UTC()
 	o := newOperation(ctx, "CREATE_NAMESPACE", "NAMESPACE", n.ID)
 	return o.ID, s.store.Update(func(tx *store.Tx) error {
 		if _, err := Namespaces.Get(tx, Namespaces.Key(n)); err == nil {
@@ -59,9 +59,15 @@ func (s *Service) createNamespace(ctx context.Context, n Namespace, tags []api.T
 			return invalid("The VPC that you chose, %s in region %s, is either not found or you don't have access to it.", n.VPC, n.Scope.Region)
 		}
 		for other := range Namespaces.By(tx, "name", n.Scope.Key(strings.ToLower(n.Name))) {
-			if other.VPC == n.VPC {
+			if other.VPC != n.VPC {
+				continue
+			}
+			if n.Creator == "" || other.Creator != n.Creator {
 				return namespaceExists(other)
 			}
+			o.Targets = map[string]string{"NAMESPACE": other.ID}
+			Operations.Put(tx, o)
+			return nil
 		}
 		if len(slices.Collect(Namespaces.List(tx, n.Scope.Key("namespace", "")))) >= namespaceMost {
 			return tooMany("The limit of %d namespaces per region is reached.", namespaceMost)
