@@ -73,7 +73,7 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 	if err != nil {
 		return err
 	}
-	t, err := synth.Render(m)
+	stack, err := a.deployment(m, c)
 	if err != nil {
 		return err
 	}
@@ -89,12 +89,10 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 			building <- built{}
 			return
 		}
-		b := images.New(images.Config{Dir: m.Dir, Architecture: m.Architecture, Cache: filepath.Join(a.home, "cache")})
-		out, err := b.Build(ctx, m.Services)
+		out, err := a.build(ctx, m, m.Services)
 		building <- built{out, err}
 	}()
-	stack := &deployment{app: a, client: c, manifest: m}
-	if err := stack.foundation(ctx, t); err != nil {
+	if err := stack.foundation(ctx); err != nil {
 		return errors.Join(err, (<-building).err)
 	}
 	b := <-building
@@ -110,11 +108,26 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 		}
 		a.step(fmt.Sprintf("%d images pushed", pushed), began)
 	}
-	outputs, err := stack.whole(ctx, t, b.images)
+	outputs, err := stack.whole(ctx, b.images)
 	if err != nil {
 		return err
 	}
 	return a.addresses(ctx, m, outputs)
+}
+
+// deployment of a manifest's platform.
+func (a *app) deployment(m *manifest.Manifest, c *client) (*deployment, error) {
+	t, err := synth.Render(m)
+	if err != nil {
+		return nil, err
+	}
+	return &deployment{platform: &platform{app: a, client: c, manifest: m, names: synth.NamesOf(m)}, template: t}, nil
+}
+
+// build builds the images of services of a manifest.
+func (a *app) build(ctx context.Context, m *manifest.Manifest, services []manifest.Service) ([]images.Image, error) {
+	b := images.New(images.Config{Dir: m.Dir, Architecture: m.Architecture, Cache: filepath.Join(a.home, "cache")})
+	return b.Build(ctx, services)
 }
 
 // push sends the images to the repositories of the stack and returns how many

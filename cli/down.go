@@ -46,17 +46,13 @@ func (a *app) downCommand() *cobra.Command {
 }
 
 func (a *app) deleteStack(cmd *cobra.Command) error {
-	m, err := a.manifest()
+	p, err := a.platform()
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	err = (&deployment{app: a, client: c, manifest: m}).remove(cmd.Context())
+	err = (&deployment{platform: p}).remove(cmd.Context())
 	if coded, ok := errors.AsType[*codedError](err); ok && coded.code == exitNoEngine {
-		return fmt.Errorf("delete stack %s: %w", m.StackName(), err)
+		return &codedError{exitNoEngine, fmt.Errorf("delete stack %s: %w", p.manifest.StackName(), err)}
 	}
 	return err
 }

@@ -29,9 +29,9 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // follow shows the events of the stack's operation until it ends.
 func (d *deployment) follow(ctx context.Context, began time.Time, what string) error {
-	st, err := d.describe(ctx)
+	st, err := d.stack(ctx)
 	if err != nil {
-		return err
+		return d.orInterrupted(ctx, err)
 	}
 	if st == nil {
 		return errors.New("the stack went away while it was made")
@@ -40,41 +40,75 @@ func (d *deployment) follow(ctx context.Context, began time.Time, what string) e
 }
 
 func (d *deployment) followID(ctx context.Context, id string, began time.Time, what string) error {
-	view := d.newView(what)
-	defer view.close()
-	seen := map[string]bool{}
-	var failures []cfnapi.StackEvent
+	f := &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what), services: map[string]string{}}
+	defer f.view.close()
 	for {
-		// The state is read before the events, so that none of its are missed.
-		st, err := d.stackByID(ctx, id)
+		st, err := f.poll(ctx)
 		if err != nil {
-			return err
+			f.view.close()
+			return d.orInterrupted(ctx, err)
 		}
-		fresh, err := d.events(ctx, id, began, seen)
-		if err != nil {
-			return err
-		}
-		for _, ev := range fresh {
-			view.event(ev)
-			if strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") && !strings.Contains(val(ev.ResourceStatusReason), "cancelled") {
-				failures = append(failures, ev)
-			}
-		}
-		status := string(st.StackStatus)
-		switch {
-		case strings.HasSuffix(status, "_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS":
+		switch status := st.StackStatus; {
+		case inProgress(status):
 		case status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" || status == "DELETE_COMPLETE":
-			view.close()
+			f.view.close()
 			d.step(what, began)
 			return nil
 		default:
-			view.close()
-			return d.explain(ctx, st, failures)
+			f.view.close()
+			return d.explain(st, f.failures)
 		}
 		if err := wait(ctx, pollEvery); err != nil {
-			return err
+			f.view.close()
+			return d.orInterrupted(ctx, err)
 		}
 	}
+}
+
+// orInterrupted words an error for who has pressed ^C: the engine goes on
+// with the operation.
+func (d *deployment) orInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &codedError{exitInterrupted, fmt.Errorf("interrupted; the engine goes on with stack %s. "+
+		"Watch it with: slipway events -f --stack, and its outcome with: slipway status -w", d.manifest.StackName())}
+}
+
+// following is one operation of a stack that is being watched.
+type following struct {
+	*deployment
+	id       string
+	began    time.Time
+	seen     map[string]bool
+	view     view
+	failures []failure
+	services map[string]string // ECS services in progress: logical id -> name
+	asked    time.Time         // when they were last asked about
+}
+
+// poll reads what is new, shows it, and returns the stack.
+func (f *following) poll(ctx context.Context) (*cfnapi.Stack, error) {
+	// The state is read before the events, so that none of its are missed.
+	st, err := f.stackByID(ctx, f.id)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := f.events(ctx, f.id, f.began, f.seen)
+	if err != nil {
+		return nil, err
+	}
+	for _, ev := range fresh {
+		f.view.event(ev)
+		f.track(ev)
+		if strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") && !strings.Contains(val(ev.ResourceStatusReason), "cancelled") {
+			// Now, because a rollback takes tasks and logs with it.
+			f.failures = append(f.failures, failure{ev, f.details(ctx, ev, f.began)})
+		}
+	}
+	f.progress(ctx)
+	f.view.tick()
+	return st, nil
 }
 
 // stackByID finds the stack also after its deletion.
@@ -91,11 +125,11 @@ func (d *deployment) stackByID(ctx context.Context, id string) (*cfnapi.Stack, e
 }
 
 // events returns the events since began that were not seen, oldest first.
-func (d *deployment) events(ctx context.Context, id string, began time.Time, seen map[string]bool) ([]cfnapi.StackEvent, error) {
+func (p *platform) events(ctx context.Context, id string, began time.Time, seen map[string]bool) ([]cfnapi.StackEvent, error) {
 	var fresh []cfnapi.StackEvent
 	in := &cfnapi.DescribeStackEventsInput{StackName: &id}
 	for {
-		out, err := call[cfnapi.DescribeStackEventsInput, cfnapi.DescribeStackEventsOutput](ctx, d.client, "cloudformation", "DescribeStackEvents", in)
+		out, err := call[cfnapi.DescribeStackEventsInput, cfnapi.DescribeStackEventsOutput](ctx, p.client, "cloudformation", "DescribeStackEvents", in)
 		if isCode(err, "ValidationError") {
 			return nil, nil
 		}
@@ -118,41 +152,3 @@ func (d *deployment) events(ctx context.Context, id string, began time.Time, see
 		in.NextToken = out.NextToken
 	}
 }
-
-// view shows events: a live tree on a terminal, lines otherwise.
-type view interface {
-	event(cfnapi.StackEvent)
-	close()
-}
-
-func (d *deployment) newView(what string) view {
-	switch {
-	case d.json:
-		return silent{}
-	case d.terminal && !d.noColor:
-		return newTree(d.app, what)
-	}
-	return lines{d.app}
-}
-
-type silent struct{}
-
-func (silent) event(cfnapi.StackEvent) {}
-func (silent) close()                  {}
-
-// lines prints one line for each thing that is finished or has failed.
-type lines struct{ *app }
-
-func (l lines) event(ev cfnapi.StackEvent) {
-	status := string(ev.ResourceStatus)
-	if strings.HasSuffix(status, "_IN_PROGRESS") {
-		return
-	}
-	reason := ""
-	if r := val(ev.ResourceStatusReason); r != "" {
-		reason = "  " + r
-	}
-	fmt.Fprintf(l.out, "  %-24s %-40s %s%s\n", status, val(ev.LogicalResourceId), val(ev.ResourceType), reason)
-}
-
-func (lines) close() {}

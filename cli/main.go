@@ -29,6 +29,8 @@ const (
 	exitFailed   = 1 // what was asked for did not come true
 	exitUsage    = 2 // the command line or the manifest is wrong
 	exitNoEngine = 3 // no engine runs, or it could not be started
+
+	exitInterrupted = 130 // by ^C: 128 and the number of SIGINT
 )
 
 // codedError is an error with an exit code of its own.

@@ -3,4 +3,6 @@ package cli
 import "github.com/spf13/cobra"
 
 // more are the commands besides those of the life cycle.
-func (a *app) more() []*cobra.Command { return nil }
+func (a *app) more() []*cobra.Command {
+	return []*cobra.Command{a.statusCommand(), a.psCommand()}
+}

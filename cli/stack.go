@@ -11,83 +11,79 @@ import (
 
 	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
 	"github.com/slipway-dev/slipway/images"
-	"github.com/slipway-dev/slipway/manifest"
 	"github.com/slipway-dev/slipway/synth"
 )
 
-// deployment brings one stack to what a manifest says.
+// deployment brings the stack of a platform to what its manifest says.
 type deployment struct {
-	*app
-	*client
-	manifest *manifest.Manifest
+	*platform
+	template *synth.Template // nil when the stack is deleted
 }
 
-// foundation makes the stack with its repositories alone when there is none:
-// images have to be pushed before tasks can start.
-func (d *deployment) foundation(ctx context.Context, t *synth.Template) error {
-	st, err := d.describe(ctx)
+// foundation makes the repositories that images are pushed to before tasks
+// can start: as a stack of its own when there is none yet, which the platform
+// then updates, or added to what the stack has.
+func (d *deployment) foundation(ctx context.Context) error {
+	st, err := d.settle(ctx)
 	if err != nil {
 		return err
 	}
-	if st != nil && st.StackStatus == "ROLLBACK_COMPLETE" {
-		// Such a stack can only be deleted; CloudFormation says so too.
+	if st != nil && dead[st.StackStatus] {
 		if err := d.remove(ctx); err != nil {
 			return err
 		}
 		st = nil
 	}
 	if st != nil {
-		return d.settle(ctx)
+		return d.extend(ctx, st)
 	}
 	began := time.Now()
 	_, err = call[cfnapi.CreateStackInput, cfnapi.CreateStackOutput](ctx, d.client, "cloudformation", "CreateStack", &cfnapi.CreateStackInput{
-		StackName: new(d.manifest.StackName()), TemplateBody: new(string(synth.Foundation(t).JSON())), Tags: d.tags(), OnFailure: "DELETE",
+		StackName: new(d.manifest.StackName()), TemplateBody: new(string(synth.Foundation(d.template).JSON())), Tags: d.tags(), OnFailure: "DELETE",
 	})
 	if err != nil {
 		return err
 	}
-	if err := d.follow(ctx, began, "repositories"); err != nil {
-		return err
-	}
-	return nil
+	return d.follow(ctx, began, "repositories")
 }
 
-// settle waits for an operation that someone else has begun.
-func (d *deployment) settle(ctx context.Context) error {
+// dead are the states of stacks that can only be deleted. Source: "Stack
+// status codes" of the CloudFormation user guide.
+var dead = map[cfnapi.StackStatus]bool{
+	"ROLLBACK_COMPLETE": true, "ROLLBACK_FAILED": true, "CREATE_FAILED": true, "DELETE_FAILED": true, "REVIEW_IN_PROGRESS": true,
+}
+
+// settle waits for an operation that someone else has begun and returns the
+// stack, nil when there is none.
+func (d *deployment) settle(ctx context.Context) (*cfnapi.Stack, error) {
 	for {
-		st, err := d.describe(ctx)
-		if err != nil || st == nil || !strings.HasSuffix(string(st.StackStatus), "_IN_PROGRESS") || st.StackStatus == "REVIEW_IN_PROGRESS" {
-			return err
+		st, err := d.stack(ctx)
+		if err != nil || st == nil || !inProgress(st.StackStatus) {
+			return st, err
 		}
 		if err := wait(ctx, pollEvery); err != nil {
-			return err
+			return nil, err
 		}
 	}
+}
+
+// inProgress tells whether an operation runs. A stack under review waits for
+// a change set to be executed: nothing runs.
+func inProgress(s cfnapi.StackStatus) bool {
+	return strings.HasSuffix(string(s), "_IN_PROGRESS") && s != "REVIEW_IN_PROGRESS"
 }
 
 // whole brings the stack to the full template and returns its outputs.
-func (d *deployment) whole(ctx context.Context, t *synth.Template, built []images.Image) (map[string]string, error) {
+func (d *deployment) whole(ctx context.Context, built []images.Image) (map[string]string, error) {
 	began := time.Now()
-	in := &cfnapi.UpdateStackInput{
-		StackName: new(d.manifest.StackName()), TemplateBody: new(string(t.JSON())), Tags: d.tags(),
-		Capabilities: []cfnapi.Capability{"CAPABILITY_NAMED_IAM"},
-	}
-	tags := map[string]string{}
-	for _, i := range built {
-		tags[synth.ImageParameter(i.Service)] = i.Tag
-	}
-	known, err := d.parameters(ctx)
+	parameters, err := d.parameters(ctx, built)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range t.Parameters {
-		if tag, ok := tags[p.ID]; ok {
-			in.Parameters = append(in.Parameters, cfnapi.Parameter{ParameterKey: &p.ID, ParameterValue: &tag})
-		} else if known[p.ID] {
-			in.Parameters = append(in.Parameters, cfnapi.Parameter{ParameterKey: &p.ID, UsePreviousValue: new(true)})
-		}
-	}
-	_, err = call[cfnapi.UpdateStackInput, cfnapi.UpdateStackOutput](ctx, d.client, "cloudformation", "UpdateStack", in)
+	_, err = call[cfnapi.UpdateStackInput, cfnapi.UpdateStackOutput](ctx, d.client, "cloudformation", "UpdateStack", &cfnapi.UpdateStackInput{
+		StackName: new(d.manifest.StackName()), TemplateBody: new(string(d.template.JSON())), Tags: d.tags(), Parameters: parameters,
+		Capabilities: capabilities,
+	})
 	switch {
 	case err == nil:
 		if err := d.follow(ctx, began, "platform"); err != nil {
@@ -101,23 +97,41 @@ func (d *deployment) whole(ctx context.Context, t *synth.Template, built []image
 	return stackOutputs(ctx, d.client, d.manifest.StackName())
 }
 
-// parameters are the names of the parameters the stack has.
-func (d *deployment) parameters(ctx context.Context) (map[string]bool, error) {
-	st, err := d.describe(ctx)
-	if err != nil || st == nil {
+// capabilities are what the templates need: roles with names.
+var capabilities = []cfnapi.Capability{"CAPABILITY_NAMED_IAM"}
+
+// parameters are the tags of the images that were built, and for the others
+// what the stack has.
+func (d *deployment) parameters(ctx context.Context, built []images.Image) ([]cfnapi.Parameter, error) {
+	st, err := d.stack(ctx)
+	if err != nil {
 		return nil, err
 	}
 	known := map[string]bool{}
-	for _, p := range st.Parameters {
-		known[val(p.ParameterKey)] = true
+	if st != nil {
+		for _, p := range st.Parameters {
+			known[val(p.ParameterKey)] = true
+		}
 	}
-	return known, nil
+	tags := map[string]string{}
+	for _, i := range built {
+		tags[synth.ImageParameter(i.Service)] = i.Tag
+	}
+	var out []cfnapi.Parameter
+	for _, p := range d.template.Parameters {
+		if tag, ok := tags[p.ID]; ok {
+			out = append(out, cfnapi.Parameter{ParameterKey: &p.ID, ParameterValue: &tag})
+		} else if known[p.ID] {
+			out = append(out, cfnapi.Parameter{ParameterKey: &p.ID, UsePreviousValue: new(true)})
+		}
+	}
+	return out, nil
 }
 
-// describe returns the stack, nil when there is none.
-func (d *deployment) describe(ctx context.Context) (*cfnapi.Stack, error) {
-	out, err := call[cfnapi.DescribeStacksInput, cfnapi.DescribeStacksOutput](ctx, d.client, "cloudformation", "DescribeStacks",
-		&cfnapi.DescribeStacksInput{StackName: new(d.manifest.StackName())})
+// stack returns the stack, nil when there is none.
+func (p *platform) stack(ctx context.Context) (*cfnapi.Stack, error) {
+	out, err := call[cfnapi.DescribeStacksInput, cfnapi.DescribeStacksOutput](ctx, p.client, "cloudformation", "DescribeStacks",
+		&cfnapi.DescribeStacksInput{StackName: new(p.manifest.StackName())})
 	if isCode(err, "ValidationError") {
 		return nil, nil
 	}
@@ -138,7 +152,7 @@ func (d *deployment) tags() []cfnapi.Tag {
 
 // remove deletes the stack and waits until it is gone.
 func (d *deployment) remove(ctx context.Context) error {
-	st, err := d.describe(ctx)
+	st, err := d.stack(ctx)
 	if err != nil || st == nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,89 +10,100 @@ import (
 )
 
 // tree is the live view of a stack operation on a terminal: one line of
-// totals, and one for each resource that is being worked on or has failed.
+// totals, and one for each resource that is being worked on or has failed,
+// with how far it is below it.
 type tree struct {
-	*app
+	screen
 	what    string
 	began   time.Time
-	order   []string
-	working map[string]cfnapi.StackEvent
-	started map[string]time.Time
+	order   []string // logical ids in progress, in the order they were begun
+	working map[string]*branch
 	failed  []string
 	done    int
-	drawn   int // lines on the screen
 	closed  bool
 }
 
-// shownAtOnce bounds the height of the tree.
+// branch is one resource in progress.
+type branch struct {
+	kind    string
+	started time.Time
+	detail  string
+}
+
+// shownAtOnce bounds the resources of the tree.
 const shownAtOnce = 8
 
 func newTree(a *app, what string) *tree {
-	return &tree{app: a, what: what, began: time.Now(), working: map[string]cfnapi.StackEvent{}, started: map[string]time.Time{}}
+	return &tree{screen: screen{app: a}, what: what, began: time.Now(), working: map[string]*branch{}}
 }
 
 func (t *tree) event(ev cfnapi.StackEvent) {
-	if val(ev.LogicalResourceId) == val(ev.StackName) {
+	id, status := val(ev.LogicalResourceId), string(ev.ResourceStatus)
+	if val(ev.PhysicalResourceId) == val(ev.StackId) {
 		return // the stack itself: the totals say it
 	}
-	id, status := val(ev.LogicalResourceId), string(ev.ResourceStatus)
-	switch {
-	case strings.HasSuffix(status, "_IN_PROGRESS"):
-		if _, ok := t.working[id]; !ok {
+	if strings.HasSuffix(status, "_IN_PROGRESS") {
+		if t.working[id] == nil {
 			t.order = append(t.order, id)
-			t.started[id] = val(ev.Timestamp)
+			t.working[id] = &branch{kind: val(ev.ResourceType), started: val(ev.Timestamp)}
 		}
-		t.working[id] = ev
-	default:
-		delete(t.working, id)
-		t.order = removed(t.order, id)
-		t.done++
-		if strings.HasSuffix(status, "_FAILED") {
-			t.failed = append(t.failed, fmt.Sprintf("  %s %s %s", t.red("✗"), id, val(ev.ResourceStatusReason)))
-		}
+		return
 	}
-	t.draw()
+	delete(t.working, id)
+	t.order = slices.DeleteFunc(t.order, func(o string) bool { return o == id })
+	t.done++
+	if strings.HasSuffix(status, "_FAILED") {
+		t.failed = append(t.failed, fmt.Sprintf("  %s %s  %s", t.red("✗"), id, val(ev.ResourceStatusReason)))
+	}
 }
 
-func removed(list []string, s string) []string {
-	for i := range list {
-		if list[i] == s {
-			return append(list[:i:i], list[i+1:]...)
-		}
+func (*tree) wantsProgress() bool { return true }
+
+func (t *tree) progress(logicalID, text string) {
+	if b := t.working[logicalID]; b != nil {
+		b.detail = text
 	}
-	return list
 }
 
-func (t *tree) draw() {
-	var b strings.Builder
-	t.erase(&b)
-	fmt.Fprintf(&b, "%s %s  %d done, %d in progress  %s\n", t.yellow("●"), t.what, t.done, len(t.order), t.faint(time.Since(t.began).Round(100*time.Millisecond).String()))
-	rows := 1
-	for _, f := range t.failed {
-		b.WriteString(f + "\n")
-		rows += 1 + len(f)/100
+func (t *tree) tick() {
+	if !t.closed {
+		t.show(t.rows(time.Now()))
 	}
-	for i, id := range t.order {
+}
+
+// rows are the lines of the tree. Those with details come first, since they
+// take longest.
+func (t *tree) rows(now time.Time) []string {
+	rows := []string{fmt.Sprintf("%s %s  %d done, %d in progress  %s", t.yellow("●"), t.what, t.done, len(t.order), t.faint(elapsed(t.began, now)))}
+	rows = append(rows, t.failed...)
+	order := slices.Clone(t.order)
+	slices.SortStableFunc(order, func(a, b string) int {
+		return strings.Compare(t.rank(a), t.rank(b))
+	})
+	for i, id := range order {
 		if i == shownAtOnce {
-			fmt.Fprintf(&b, "  … and %d more\n", len(t.order)-i)
-			rows++
+			rows = append(rows, fmt.Sprintf("  … and %d more", len(order)-i))
 			break
 		}
-		ev := t.working[id]
-		fmt.Fprintf(&b, "  %s %-36s %s %s\n", t.yellow("↻"), id, t.faint(val(ev.ResourceType)), t.faint(time.Since(t.started[id]).Round(100*time.Millisecond).String()))
-		rows++
+		b := t.working[id]
+		rows = append(rows, fmt.Sprintf("  %s %-32s %s %s", t.yellow("↻"), id, t.faint(b.kind), t.faint(elapsed(b.started, now))))
+		if b.detail != "" {
+			rows = append(rows, "      "+b.detail)
+		}
 	}
-	t.drawn = rows
-	fmt.Fprint(t.out, b.String())
+	return rows
 }
 
-// erase moves back over what was drawn.
-func (t *tree) erase(b *strings.Builder) {
-	if t.drawn > 0 {
-		fmt.Fprintf(b, "\x1b[%dA\x1b[J", t.drawn)
+func (t *tree) rank(id string) string {
+	if t.working[id].detail != "" {
+		return "0"
 	}
-	t.drawn = 0
+	return "1"
 }
+
+// elapsed is the time from a to b in tenths of a second. Clocks of two
+// processes may differ by a little: it is never negative.
+func elapsed(a, b time.Time) string { return max(b.Sub(a), 0).Round(100 * time.Millisecond).String() }
 
 // close takes the tree away, but for what failed.
 func (t *tree) close() {
@@ -99,10 +111,8 @@ func (t *tree) close() {
 		return
 	}
 	t.closed = true
-	var b strings.Builder
-	t.erase(&b)
+	t.clear()
 	for _, f := range t.failed {
-		b.WriteString(f + "\n")
+		fmt.Fprintln(t.out, f)
 	}
-	fmt.Fprint(t.out, b.String())
 }

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/api/elbv2api"
+	"github.com/slipway-dev/slipway/manifest"
+)
+
+// report asks the API how the chosen services are.
+func (p *platform) report(ctx context.Context, chosen []manifest.Service) (*statusReport, error) {
+	st, err := p.stack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &statusReport{Stack: p.manifest.StackName(), State: "NOT_DEPLOYED", Cluster: p.names.Cluster(), Services: []serviceReport{}}
+	if st == nil {
+		return r, nil
+	}
+	r.State = string(st.StackStatus)
+	services, err := p.describeServices(ctx, chosen)
+	if _, none := errors.AsType[*notDeployed](err); none {
+		services = nil // the cluster is still to come
+	} else if err != nil {
+		return nil, err
+	}
+	var tasks []ecsapi.Task
+	if len(services) > 0 {
+		for _, desired := range []ecsapi.DesiredStatus{"RUNNING", "STOPPED"} {
+			list, err := p.tasks(ctx, desired)
+			if err != nil {
+				return nil, err
+			}
+			tasks = append(tasks, list...)
+		}
+	}
+	for _, s := range chosen {
+		svc, ok := services[s.Name]
+		if !ok {
+			r.Services = append(r.Services, serviceReport{
+				Name: s.Name, Service: p.names.Service(s.Name), State: "MISSING", Desired: s.Desired, Deployments: []deploymentReport{},
+			})
+			continue
+		}
+		targets, err := p.targets(ctx, svc)
+		if err != nil {
+			return nil, err
+		}
+		r.Services = append(r.Services, p.serviceReport(s.Name, svc, tasks, targets))
+	}
+	return r, nil
+}
+
+func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi.Task, targets map[string][]targetReport) serviceReport {
+	out := serviceReport{
+		Name: name, Service: val(svc.ServiceName), State: val(svc.Status), Deployments: []deploymentReport{},
+		Desired: int(val(svc.DesiredCount)), Running: int(val(svc.RunningCount)), Pending: int(val(svc.PendingCount)),
+	}
+	if len(svc.Events) > 0 {
+		out.LastEvent = strings.TrimPrefix(val(svc.Events[0].Message), "(service "+out.Service+") ")
+	}
+	for _, d := range svc.Deployments {
+		dr := deploymentReport{
+			ID: val(d.Id), Role: val(d.Status), Revision: short(val(d.TaskDefinition)), Rollout: string(d.RolloutState), Reason: val(d.RolloutStateReason),
+			Desired: int(val(d.DesiredCount)), Running: int(val(d.RunningCount)), Pending: int(val(d.PendingCount)), Failed: int(val(d.FailedTasks)),
+			Created: val(d.CreatedAt), Tasks: []taskReport{},
+		}
+		for _, t := range tasks {
+			if p.serviceOf(t) != name || val(t.StartedBy) != dr.ID || val(t.LastStatus) == "STOPPED" {
+				continue
+			}
+			tr := newTaskReport(name, t, targets)
+			dr.Tasks = append(dr.Tasks, tr)
+			if tr.healthy() && tr.Desired == "RUNNING" && len(tr.Targets) >= balanced(svc) {
+				out.Healthy++
+			}
+		}
+		slices.SortStableFunc(dr.Tasks, func(a, b taskReport) int {
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		})
+		out.Deployments = append(out.Deployments, dr)
+	}
+	out.Steady = len(out.Deployments) == 1 && out.Deployments[0].Rollout != "FAILED" && out.Running == out.Desired && out.Pending == 0 && out.Healthy == out.Desired
+	if !out.Steady {
+		for _, t := range tasks { // newest first among those that stopped
+			if p.serviceOf(t) == name && failed(t) {
+				tr := newTaskReport(name, t, nil)
+				out.LastStop = &tr
+				break
+			}
+		}
+	}
+	return out
+}
+
+// targets reads the health of a service's targets, by address.
+func (p *platform) targets(ctx context.Context, svc ecsapi.Service) (map[string][]targetReport, error) {
+	out := map[string][]targetReport{}
+	for _, lb := range svc.LoadBalancers {
+		if lb.TargetGroupArn == nil {
+			continue
+		}
+		got, err := call[elbv2api.DescribeTargetHealthInput, elbv2api.DescribeTargetHealthOutput](ctx, p.client, "elbv2", "DescribeTargetHealth",
+			&elbv2api.DescribeTargetHealthInput{TargetGroupArn: lb.TargetGroupArn})
+		if isCode(err, "TargetGroupNotFound") {
+			continue // being deleted
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range got.TargetHealthDescriptions {
+			if t.Target == nil || t.TargetHealth == nil {
+				continue
+			}
+			ip := val(t.Target.Id)
+			out[ip] = append(out[ip], targetReport{
+				Port: int(val(t.Target.Port)), State: string(t.TargetHealth.State), Reason: string(t.TargetHealth.Reason), Text: val(t.TargetHealth.Description),
+			})
+		}
+	}
+	return out, nil
+}
+
+// balanced counts the load balancers' target groups a task must be in.
+func balanced(svc ecsapi.Service) (n int) {
+	for _, lb := range svc.LoadBalancers {
+		if lb.TargetGroupArn != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
+)
+
+// view shows an operation of a stack: a live tree on a terminal, lines
+// otherwise.
+type view interface {
+	event(cfnapi.StackEvent)
+	wantsProgress() bool
+	progress(logicalID, text string) // how far a resource is
+	tick()                           // time has passed
+	close()
+}
+
+func (a *app) newView(what string) view {
+	switch {
+	case a.json:
+		return silent{}
+	case a.live():
+		return newTree(a, what)
+	}
+	return lines{a}
+}
+
+type silent struct{}
+
+func (silent) event(cfnapi.StackEvent) {}
+func (silent) wantsProgress() bool     { return false }
+func (silent) progress(string, string) {}
+func (silent) tick()                   {}
+func (silent) close()                  {}
+
+// lines prints one line for each thing that is finished or has failed.
+type lines struct{ *app }
+
+func (l lines) event(ev cfnapi.StackEvent) {
+	status := string(ev.ResourceStatus)
+	if strings.HasSuffix(status, "_IN_PROGRESS") {
+		return
+	}
+	reason := ""
+	if r := val(ev.ResourceStatusReason); r != "" {
+		reason = "  " + r
+	}
+	fmt.Fprintf(l.out, "  %-24s %-40s %s%s\n", status, val(ev.LogicalResourceId), val(ev.ResourceType), reason)
+}
+
+func (lines) wantsProgress() bool     { return false }
+func (lines) progress(string, string) {}
+func (lines) tick()                   {}
+func (lines) close()                  {}
