@@ -12,72 +12,62 @@ import (
 const maxEvent = 256<<10 - 26
 
 // framer cuts a container's output into events: lines, or with a start
-// pattern the lines from one that matches to the next.
+// pattern the lines from one that matches to the next. What is too long
+// becomes several events.
 type framer struct {
 	start *regexp.Regexp // nil: every line is an event
 
-	line    []byte // of which the end has not been read
-	event   []byte // of which the next line may be a part; only with start
-	pending int64  // bytes that were pushed and are in no event yet
+	line      []byte // of which the end has not been read
+	continued bool   // line is the rest of a longer one
+	event     []byte // of which the next line may be a part; only with start
 }
+
+// pending is how many bytes were pushed that are in no event yet.
+func (f *framer) pending() int64 { return int64(len(f.line) + len(f.event)) }
 
 // push takes output in and returns the events that are complete with it.
 func (f *framer) push(b []byte) []string {
 	var out []string
-	f.pending += int64(len(b))
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
 			f.line = append(f.line, b...)
-			break
+			return f.shorten(out)
 		}
 		f.line = append(f.line, b[:end]...)
 		b = b[end+1:]
-		out = f.endLine(out, true)
-	}
-	for len(f.line) > maxEvent {
-		rest := f.line
-		f.line = cut(rest)
-		rest = bytes.Clone(rest[len(f.line):])
-		out = f.endLine(out, false)
-		f.line = append(f.line, rest...)
-	}
-	if f.start == nil {
-		f.pending = int64(len(f.line))
+		out = f.shorten(out)
+		out = f.take(out, f.line, true)
+		f.line, f.continued = f.line[:0], false
 	}
 	return out
 }
 
-// cut is as much of a long line as an event may have, no character broken.
-func cut(line []byte) []byte {
-	n := maxEvent
-	for n > maxEvent-utf8.UTFMax && !utf8.RuneStart(line[n]) {
-		n--
+// shorten takes the beginning off a line that is too long, no character broken.
+func (f *framer) shorten(out []string) []string {
+	for len(f.line) > maxEvent {
+		n := maxEvent
+		for n > maxEvent-utf8.UTFMax && !utf8.RuneStart(f.line[n]) {
+			n--
+		}
+		out = f.take(out, f.line[:n], false)
+		f.line, f.continued = bytes.Clone(f.line[n:]), true
 	}
-	return line[:n]
+	return out
 }
 
-// endLine moves the line into an event.
-func (f *framer) endLine(out []string, newline bool) []string {
-	line := f.line
-	for len(line) > maxEvent {
-		part := cut(line)
-		out = append(out, text(part))
-		line = line[len(part):]
-	}
+// take makes a line, or a part of one, an event or a part of one.
+func (f *framer) take(out []string, line []byte, newline bool) []string {
 	if f.start == nil {
-		out = append(out, text(line))
-		f.line = f.line[:0]
-		return out
+		return append(out, text(line))
 	}
-	if f.start.Match(line) || len(f.event)+len(line)+1 > maxEvent {
+	if !f.continued && f.start.Match(line) || len(f.event)+len(line) > maxEvent {
 		out = f.endEvent(out)
 	}
 	f.event = append(f.event, line...)
 	if newline {
 		f.event = append(f.event, '\n')
 	}
-	f.line = f.line[:0]
 	return out
 }
 
@@ -85,7 +75,6 @@ func (f *framer) endEvent(out []string) []string {
 	if len(f.event) > 0 {
 		out = append(out, text(bytes.TrimSuffix(f.event, []byte("\n"))))
 	}
-	f.pending -= int64(len(f.event))
 	f.event = f.event[:0]
 	return out
 }
@@ -95,11 +84,10 @@ func (f *framer) endEvent(out []string) []string {
 func (f *framer) flush(end bool) []string {
 	var out []string
 	if end && len(f.line) > 0 {
-		out = f.endLine(out, false)
+		out = f.take(out, f.line, false)
+		f.line, f.continued = nil, false
 	}
-	out = f.endEvent(out)
-	f.pending = int64(len(f.line))
-	return out
+	return f.endEvent(out)
 }
 
 func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -194,7 +194,7 @@ func (r *reading) deliver(ctx context.Context, lines []string) error {
 			return err
 		}
 	}
-	done := r.at - r.frame.pending
+	done := r.at - r.frame.pending()
 	if err := os.WriteFile(r.offset, strconv.AppendInt(nil, done, 10), 0o600); err != nil {
 		r.log.Warn("log offset cannot be kept", "file", r.offset, "err", err)
 	}

@@ -19,6 +19,7 @@ type bed struct {
 	runtimetest.Subject
 	dir      string
 	cgroup   string
+	init     string
 	images   *image.Store
 	launcher *runtimetest.Launcher
 	driver   *runc.Driver
@@ -64,7 +65,7 @@ func newBed(t testing.TB) *bed {
 func (b *bed) open(t testing.TB) *runc.Driver {
 	t.Helper()
 	d, err := runc.New(runc.Config{
-		Dir: b.dir, Launcher: b.launcher, Images: b.images, Cgroup: b.cgroup,
+		Dir: b.dir, Launcher: b.launcher, Images: b.images, Cgroup: b.cgroup, Init: b.init, InitArgs: []string{"init"},
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {

@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/node/runtime/runtimetest"
 )
 
 // say runs the program with a verb and returns what it said and its state.
@@ -233,5 +235,43 @@ func TestExecInside(t *testing.T) {
 	}
 	if _, err := b.driver.Exec(t.Context(), "c", runtime.Exec{Args: []string{"/nowhere"}}); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+func TestInitProcess(t *testing.T) {
+	b := newBed(t)
+	b.init = filepath.Join(b.dir, "init")
+	if err := os.WriteFile(b.init, runtimetest.Program(t), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.Again()
+	spec := runtime.Spec{Init: true, User: "alice"}
+	if out, st := b.say(t, spec, "pid"); out == "1\n" || st.ExitCode != 0 {
+		t.Errorf("the program is process %q, exit code %d", out, st.ExitCode)
+	}
+	if _, st := b.say(t, spec, "exit", "7"); st.ExitCode != 7 {
+		t.Errorf("exit code %d", st.ExitCode)
+	}
+	if out, _ := b.say(t, spec, "orphan"); out != "all reaped\n" {
+		t.Errorf("orphans: %q", out)
+	}
+	spec.ID, spec.Image = "c", b.Image
+	if err := b.driver.Create(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	defer b.driver.Remove(context.Background(), "c") //nolint:errcheck // the bed looks
+	if err := b.driver.Start(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		if out, _ := os.ReadFile(b.driver.Logs("c")); strings.Contains(string(out), "running") {
+			break
+		}
+	}
+	if err := b.driver.Signal(t.Context(), "c", syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if st := b.await(t, "c"); st.ExitCode != 143 {
+		t.Errorf("after SIGTERM: %d", st.ExitCode)
 	}
 }

@@ -13,12 +13,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/slipway-dev/slipway/node/runtime/reaper"
 )
 
 func main() {
 	verbs := map[string]func(args []string) error{
 		"run": run, "echo": echo, "cat": cat, "touch": touch, "id": id, "env": env, "pwd": pwd, "alloc": alloc,
-		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep, "count": count,
+		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep, "count": count, "init": initProcess,
 	}
 	name := "run"
 	if len(os.Args) > 1 {
@@ -191,10 +193,41 @@ func count(args []string) error {
 	return nil
 }
 
-// orphan leaves a child behind that becomes a zombie when nobody reaps it,
-// and then counts zombies.
-func orphan([]string) error {
-	child := exec.Command("/proc/self/exe", "exit", "0")
-	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return child.Start() // not waited for
+func initProcess(args []string) error { reaper.Main(args); return nil }
+
+// orphan leaves a grandchild behind, and says how many zombies there are once
+// it has ended.
+func orphan(args []string) error {
+	if len(args) > 0 { // the child: its own child outlives it
+		return exec.Command("/proc/self/exe", "sleep", "20ms").Start()
+	}
+	if err := exec.Command("/proc/self/exe", "orphan", "child").Run(); err != nil {
+		return err
+	}
+	zombies := 0
+	for range 100 {
+		time.Sleep(5 * time.Millisecond)
+		dirs, err := os.ReadDir("/proc")
+		if err != nil {
+			return err
+		}
+		zombies, others := 0, 0
+		for _, d := range dirs {
+			b, err := os.ReadFile("/proc/" + d.Name() + "/stat")
+			_, rest, ok := strings.Cut(string(b), ") ")
+			switch {
+			case err != nil || !ok || d.Name()[0] > '9': // self
+			case rest[0] == 'Z':
+				zombies++
+			default:
+				others++
+			}
+		}
+		if zombies == 0 && others <= 2 {
+			fmt.Println("all reaped")
+			return nil
+		}
+	}
+	fmt.Println(zombies, "zombies")
+	return nil
 }
