@@ -35,7 +35,7 @@ func (s *Service) configLoop() loop.Loop {
 // be opened are tried again.
 func (s *Service) configure(ctx context.Context) (time.Duration, error) {
 	snap := s.store.Snapshot()
-	p := planner{r: snap, scaled: s.scaled, hostAddr: s.hostAddr, certificate: func(id string, names []string) (tls.Certificate, error) {
+	p := planner{r: snap, scaled: s.scaled, hostAddr: s.hostAddr, hostPort: s.cfg.HostPort, certificate: func(id string, names []string) (tls.Certificate, error) {
 		return s.certificate(snap, id, names)
 	}}
 	cfg, errs := p.plan()

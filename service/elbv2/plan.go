@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type planner struct {
 	r        store.Reader
 	scaled   func(time.Duration) time.Duration
 	hostAddr func(port int) string
+	hostPort func(port int) int
 	// certificate gives the certificate of an ARN, used for the names.
 	certificate func(id string, names []string) (tls.Certificate, error)
 }
@@ -38,12 +40,13 @@ func (p planner) plan() (proxy.Config, []error) {
 				errs = append(errs, &proxy.ListenError{Listener: l.ARN, Err: err})
 				continue
 			}
-			cfg.Listeners = append(cfg.Listeners, v)
 			for _, n := range b.Nodes {
 				inside := v
 				inside.ID, inside.Addr = v.ID+"@"+n.Zone, vpcSocket(b.VPC, n.IP, l.Port)
 				cfg.Listeners = append(cfg.Listeners, inside)
 			}
+			v.Rules = p.outside(v.Rules)
+			cfg.Listeners = append(cfg.Listeners, v)
 			for _, u := range rules {
 				for _, id := range groupsOf(u.Actions) {
 					owners[id] = b
@@ -111,6 +114,20 @@ func (p planner) listener(b LoadBalancer, l Listener, rules []Rule) (proxy.Liste
 		v.TLS.Certificates = append(v.TLS.Certificates, c)
 	}
 	return v, nil
+}
+
+// outside are rules as clients on the host need them: redirects to the port
+// the host has in place of the listener's.
+func (p planner) outside(rules []proxy.Rule) []proxy.Rule {
+	out := slices.Clone(rules)
+	for i, r := range out {
+		if d := r.Action.Redirect; d != nil && atoi(d.Port) > 0 {
+			to := *d
+			to.Port = strconv.Itoa(p.hostPort(atoi(d.Port)))
+			out[i].Action.Redirect = &to
+		}
+	}
+	return out
 }
 
 // names are the host names a load balancer is found by: its own, and those
