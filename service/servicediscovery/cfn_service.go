@@ -11,7 +11,7 @@ import (
 
 type serviceProperties struct {
 	ID                      string `json:"Id" cfn:"id,readOnly"`
-	Name                    string `cfn:"createOnly"`
+	Name                    string `cfn:"createOnly,attribute"`
 	NamespaceID             string `json:"NamespaceId" cfn:"createOnly"`
 	Description             string
 	DnsConfig               *dnsConfig
