@@ -104,7 +104,7 @@ func (a *app) root(serve func(context.Context) error) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codedError{exitUsage, err} })
 	f := root.PersistentFlags()
 	f.StringVar(&a.home, "home", defaultHome(), "state directory (SLIPWAY_HOME)")
-	f.StringVarP(&a.file, "file", "f", manifest.File, "manifest")
+	f.StringVar(&a.file, "file", manifest.File, "manifest")
 	f.StringVarP(&a.environment, "environment", "e", os.Getenv("ENVIRONMENT_SUFFIX"), "environment suffix of every name (ENVIRONMENT_SUFFIX)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	f.BoolVar(&a.noColor, "no-color", os.Getenv("NO_COLOR") != "", "print without colours (NO_COLOR)")

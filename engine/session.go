@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -29,6 +30,14 @@ const (
 	frameOut  = 1 // engine: bytes of standard output
 	frameErr  = 2 // engine: bytes of standard error
 	frameExit = 3 // engine: exit code, four bytes, big endian; the last frame
+	frameSize = 4 // client: rows and columns of its terminal, two bytes each, big endian
+)
+
+// Query parameters of a session's address: tty=1 gives the command a
+// terminal, term names its kind (TERM).
+const (
+	queryTTY  = "tty"
+	queryTerm = "term"
 )
 
 // sessions opens and serves interactive sessions in containers.
@@ -81,7 +90,7 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(1 << 20)
-	code, err := s.run(r.Context(), conn, x)
+	code, err := s.run(r.Context(), conn, x, r.URL.Query())
 	frame := frames{r.Context(), conn, frameErr}
 	if err != nil {
 		_, _ = frame.Write([]byte(err.Error() + "\n"))
@@ -93,11 +102,22 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // run executes the command with the client's input until it ends or the
 // client goes away.
-func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session) (int, error) {
+func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session, q url.Values) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in, feed := io.Pipe()
 	defer in.Close()
+	command := runtime.Exec{
+		Args: words(x.command), Stdin: in,
+		Stdout: frames{ctx, conn, frameOut}, Stderr: frames{ctx, conn, frameErr},
+	}
+	sizes := make(chan runtime.Size, 1)
+	if q.Get(queryTTY) == "1" {
+		command.TTY, command.Resize = true, sizes
+		if term := q.Get(queryTerm); term != "" {
+			command.Env = []string{"TERM=" + term}
+		}
+	}
 	go func() {
 		defer feed.Close()
 		for {
@@ -111,17 +131,26 @@ func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session) (in
 				_ = feed.Close()
 			case len(b) > 1 && b[0] == frameIn:
 				_, _ = feed.Write(b[1:])
+			case len(b) == 5 && b[0] == frameSize:
+				latest(sizes, runtime.Size{Rows: binary.BigEndian.Uint16(b[1:]), Columns: binary.BigEndian.Uint16(b[3:])})
 			}
 		}
 	}()
-	code, err := s.exec(ctx, x.task, x.container, runtime.Exec{
-		Args: words(x.command), Stdin: in,
-		Stdout: frames{ctx, conn, frameOut}, Stderr: frames{ctx, conn, frameErr},
-	})
+	code, err := s.exec(ctx, x.task, x.container, command)
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return code, err
+}
+
+// latest leaves in c the newest size alone: nobody needs the others. Only one
+// goroutine sends.
+func latest(c chan runtime.Size, size runtime.Size) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- size
 }
 
 // frames writes bytes as frames of one kind.
