@@ -62,3 +62,25 @@ func BenchmarkApply(b *testing.B) {
 		apply(b, n, without)
 	}
 }
+
+func BenchmarkDetach60(b *testing.B) {
+	n := newNetwork(b, Options{})
+	apply(b, n, crowd(60))
+	each := func(f func(eni string) error) {
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				if err := f(fmt.Sprintf("eni-%d", i)); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for b.Loop() {
+		b.StopTimer()
+		each(func(eni string) error { _, err := n.Attach(b.Context(), "vpc-1", eni); return err })
+		b.StartTimer()
+		each(func(eni string) error { return n.Detach(b.Context(), "vpc-1", eni) })
+	}
+}
