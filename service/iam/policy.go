@@ -188,6 +188,6 @@ func policyAnswer(r store.Reader, account string, p Policy) api.Policy {
 	return api.Policy{
 		PolicyName: &p.Name, PolicyId: &p.ID, Arn: new(p.ARN()), Path: &p.Path, DefaultVersionId: &p.Default,
 		AttachmentCount: new(int32(attachments(r, account, p.ARN()))), PermissionsBoundaryUsageCount: new(int32(0)),
-		IsAttachable: new(true), Description: optional(p.Description), CreateDate: &p.Created, UpdateDate: &p.Updated, Tags: tagList(p.Tags),
+		IsAttachable: new(true), Description: optional(p.Description), CreateDate: &p.Created, UpdateDate: &p.Updated, Tags: shown(p.Tags),
 	}
 }

@@ -130,7 +130,7 @@ func profileAnswers(r store.Reader, all []Profile) []api.InstanceProfile {
 func profileAnswer(r store.Reader, p Profile) api.InstanceProfile {
 	a := api.InstanceProfile{
 		Path: &p.Path, InstanceProfileName: &p.Name, InstanceProfileId: &p.ID, Arn: new(p.ARN()),
-		CreateDate: &p.Created, Roles: []api.Role{}, Tags: tagList(p.Tags),
+		CreateDate: &p.Created, Roles: []api.Role{}, Tags: shown(p.Tags),
 	}
 	if role, err := GetRole(r, p.Account, p.Role); p.Role != "" && err == nil {
 		a.Roles = append(a.Roles, roleAnswer(role))

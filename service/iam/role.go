@@ -100,7 +100,7 @@ func roleAnswer(p Principal) api.Role {
 	r := api.Role{
 		Path: &p.Path, RoleName: &p.Name, RoleId: &p.ID, Arn: new(p.ARN()), CreateDate: &p.Created,
 		AssumeRolePolicyDocument: encoded(p.Trust), Description: optional(p.Description),
-		MaxSessionDuration: new(int32(p.MaxSession)), PermissionsBoundary: boundary(p), Tags: tagList(p.Tags),
+		MaxSessionDuration: new(int32(p.MaxSession)), PermissionsBoundary: boundary(p), Tags: shown(p.Tags),
 	}
 	return r
 }

@@ -44,6 +44,14 @@ func tagMap(ctx context.Context, have map[string]string, tags []api.Tag) (map[st
 	return out, nil
 }
 
+// shown are the tags inside another answer, where none means absent.
+func shown(tags map[string]string) []api.Tag {
+	if len(tags) == 0 {
+		return nil
+	}
+	return tagList(tags)
+}
+
 func tagList(tags map[string]string) []api.Tag {
 	out := []api.Tag{}
 	for _, k := range slices.Sorted(maps.Keys(tags)) {

@@ -91,6 +91,6 @@ func (s *Service) DeleteUser(ctx context.Context, in *api.DeleteUserInput) (*api
 func userAnswer(p Principal) api.User {
 	return api.User{
 		Path: &p.Path, UserName: &p.Name, UserId: &p.ID, Arn: new(p.ARN()), CreateDate: &p.Created,
-		PermissionsBoundary: boundary(p), Tags: tagList(p.Tags),
+		PermissionsBoundary: boundary(p), Tags: shown(p.Tags),
 	}
 }

@@ -107,7 +107,7 @@ func (ps *Plans) For(shape *model.Shape, t reflect.Type) *Plan {
 		ps.made = map[planKey]*Plan{}
 	}
 	p := ps.build(shape, t)
-	mark(p, map[*Plan]bool{})
+	mark(p)
 	return p
 }
 
@@ -211,8 +211,10 @@ func goName(s string) string {
 }
 
 // mark sets constrained on every plan from which a constraint can be reached.
-// Plans may be recursive, so it repeats until nothing changes.
-func mark(root *Plan, _ map[*Plan]bool) {
+// Plans may be recursive, so it repeats until nothing changes. Plans made
+// earlier have their final value already and are only read, as others may be
+// reading them.
+func mark(root *Plan) {
 	var all []*Plan
 	seen := map[*Plan]bool{}
 	var collect func(p *Plan)
