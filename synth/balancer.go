@@ -103,7 +103,7 @@ func (r *renderer) groups() {
 			{"DestinationSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")},
 			{"Description", "Services"},
 		})
-		r.add(fmt.Sprintf("AlbToTask%d", port), "AWS::EC2::SecurityGroupIngress", Object{
+		r.add(albToTask(port), "AWS::EC2::SecurityGroupIngress", Object{
 			{"GroupId", getAtt("TaskSecurityGroup", "GroupId")},
 			{"IpProtocol", "tcp"},
 			{"FromPort", port},
@@ -120,6 +120,9 @@ func (r *renderer) groups() {
 		r.tagged("alb"),
 	})
 }
+
+// albToTask is the rule that lets the load balancer reach a port of the tasks.
+func albToTask(port int) string { return fmt.Sprintf("AlbToTask%d", port) }
 
 // servicePorts lists the ports that the load balancer reaches, each once.
 func (r *renderer) servicePorts() []int {

@@ -8,9 +8,10 @@ func (r *renderer) service(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
 	r.task(s)
 	r.discovery(s)
-	// What a starting task needs but nothing refers to: the way to the registry and the logs, and the rule that ties the target group to
-	// the load balancer (ECS refuses a target group without one).
-	needs := append([]string{}, r.outward...)
+	// What a task needs as long as it runs but nothing refers to: the way to the registry and the logs, the packet filter's rules, which
+	// must outlive the draining of the tasks, and the rule that ties the target group to the load balancer (ECS refuses a target group
+	// without one).
+	needs := append([]string{"TaskToTask"}, r.outward...)
 	properties := Object{
 		{"ServiceName", r.names.Service(s.Name)},
 		{"Cluster", ref("Cluster")},
@@ -32,7 +33,7 @@ func (r *renderer) service(s *manifest.Service) {
 		{"ServiceRegistries", []Object{{{"RegistryArn", getAtt(id+"Discovery", "Arn")}}}},
 	}
 	if s.Public() {
-		needs = append(needs, r.target(s))
+		needs = append(needs, albToTask(s.Port), r.target(s))
 		properties = append(
 			properties,
 			Field{"LoadBalancers", []Object{{

@@ -13,7 +13,7 @@ import (
 // repositoryProps is AWS::ECR::Repository.
 type repositoryProps struct {
 	RepositoryName                     string `cfn:"id,createOnly"`
-	EmptyOnDelete                      bool   `cfn:"writeOnly"`
+	EmptyOnDelete                      bool
 	ImageTagMutability                 string
 	ImageTagMutabilityExclusionFilters []exclusionProps
 	ImageScanningConfiguration         *scanningProps
