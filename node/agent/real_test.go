@@ -62,9 +62,19 @@ func newReal(t *testing.T) *real {
 		if err := errors.Join(s.Close(), r.images.Close()); err != nil {
 			t.Error(err)
 		}
+		for _, pattern := range []string{"/sys/fs/cgroup/*", "/sys/fs/cgroup"} {
+			dirs, _ := filepath.Glob(pattern + r.cgroup())
+			for _, d := range dirs {
+				if err := os.Remove(d); err != nil {
+					t.Errorf("cgroup left: %v", err)
+				}
+			}
+		}
 	})
 	return r
 }
+
+func (r *real) cgroup() string { return "/slipway-agent-" + strings.ReplaceAll(r.dir[1:], "/", "-") }
 
 // Pull is agent.Puller.
 func (r *real) Pull(ctx context.Context, _ agent.Task, ref string) (runtime.Image, error) {
@@ -89,7 +99,7 @@ func (r *real) Detach(ctx context.Context, vpc, eni string) error {
 func (r *real) start() {
 	log := slog.New(slog.NewTextHandler(r.t.Output(), nil))
 	var err error
-	r.runc, err = runc.New(runc.Config{Dir: filepath.Join(r.dir, "runc"), Launcher: r.launcher, Images: r.images, Cgroup: "/slipway-agent-test", Log: log})
+	r.runc, err = runc.New(runc.Config{Dir: filepath.Join(r.dir, "runc"), Launcher: r.launcher, Images: r.images, Cgroup: r.cgroup(), Log: log})
 	if err != nil {
 		r.t.Fatal(err)
 	}
