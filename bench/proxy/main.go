@@ -234,9 +234,11 @@ func report(all []*contender, rounds int) {
 		return
 	}
 	best := slices.MaxFunc(all[1:], func(a, b *contender) int { return cmp.Compare(median(a.rates), median(b.rates)) })
-	var ratios []float64
+	var ratios, work []float64
 	for i := range rounds {
 		ratios = append(ratios, all[0].rates[i]/best.rates[i])
+		work = append(work, (best.cpu[i]+best.rest[i])/(all[0].cpu[i]+all[0].rest[i]))
 	}
 	fmt.Printf("ratio to %s, the better one: %.2f (rounds %.2f)\n", best.name, median(ratios), ratios)
+	fmt.Printf("ratio of requests per processor second of everything: %.2f (rounds %.2f)\n", median(work), work)
 }

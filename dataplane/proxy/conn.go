@@ -156,12 +156,21 @@ func (c *conn) step(fd uintptr) bool {
 func (c *conn) stay() bool {
 	c.src.timeout = c.sock.binding.Load().idle
 	c.src.guard(max(c.rec.start, c.opened))
+	c.rest()
 	c.idle.Store(true)
 	if c.sock.closing.Load() {
 		c.state = ended
 		return true
 	}
 	return false
+}
+
+// rest gives the buffers back, so that a waiting connection holds none.
+func (c *conn) rest() {
+	c.src.release()
+	putBuf(c.out)
+	putBuf(c.snk.out)
+	c.out, c.snk.out = nil, nil
 }
 
 func (c *conn) end() {
@@ -174,7 +183,7 @@ func (c *conn) end() {
 		c.owner.active.Add(-1)
 	}
 	c.src.r, c.src.w = 0, 0
-	c.src.release()
+	c.rest()
 }
 
 func (c *conn) handshake(b *binding) (*tls.Conn, bool) {
@@ -371,7 +380,7 @@ func (c *conn) reply(a answer, keep bool) bool {
 		c.snk.timeout = 10 * time.Second
 	}
 	c.logHead(nil)
-	c.snk.out = appendAnswer(c.snk.out[:0], a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall)
+	c.snk.out = appendAnswer(scratch(c.snk.out), a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall)
 	err := c.snk.flush()
 	c.rec.out = c.snk.sent
 	c.srv.finish(&c.rec)

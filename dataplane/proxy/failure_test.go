@@ -147,6 +147,23 @@ func TestADyingTargetFailsNothingIdempotent(t *testing.T) {
 	}
 }
 
+// A malformed answer to a request whose body is still coming.
+func TestMalformedAnswerDuringUpload(t *testing.T) {
+	w := newWorld(t)
+	w.targets(w.target(func(rw http.ResponseWriter, _ *http.Request) {
+		c, _, _ := rw.(http.Hijacker).Hijack()
+		_, _ = io.WriteString(c, "HTTP/1.1 nonsense\r\n\r\n")
+		_ = c.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}))
+	for range 20 {
+		if resp, _ := w.do("POST", "/", io.LimitReader(zeros{}, 1<<20)); resp.StatusCode != 502 {
+			t.Fatal(resp.StatusCode)
+		}
+	}
+}
+
 // After a refused connection the target is passed over for a moment.
 func TestARefusingTargetIsAvoided(t *testing.T) {
 	w := newWorld(t)

@@ -95,6 +95,9 @@ func (x *exchange) send() int {
 			return 0
 		}
 		status = st
+		if x.upload != nil {
+			_ = x.endUpload() // it uses u's buffers
+		}
 		reused := u.reused
 		u.discard()
 		t.release()
@@ -159,7 +162,7 @@ func (x *exchange) roundTrip() (again bool, status int) {
 		case c.resp.status != 100 && c.req.minor == 1:
 			// Interim responses are passed on (RFC 9110, 15.2); 100 was
 			// answered here.
-			c.snk.out = c.appendStatus(c.snk.out[:0])
+			c.snk.out = c.appendStatus(scratch(c.snk.out))
 			c.snk.out = appendFields(c.snk.out, c.resp.fields)
 			c.snk.out = append(c.snk.out, "\r\n"...)
 			if c.snk.flush() != nil {
@@ -273,7 +276,7 @@ func (x *exchange) relay() bool {
 
 // respond writes the response head for the client into its sink.
 func (c *conn) respond(x *exchange, wrap bool) {
-	resp, out := &c.resp, c.appendStatus(c.snk.out[:0])
+	resp, out := &c.resp, c.appendStatus(scratch(c.snk.out))
 	appSet := false
 	for i := range resp.fields {
 		f := &resp.fields[i]

@@ -7,7 +7,7 @@ import "crypto/tls"
 // added.
 func (c *conn) buildHead(x *exchange) {
 	r, set := &c.req, &x.v.cfg.Settings
-	out := append(c.out[:0], r.method...)
+	out := append(scratch(c.out), r.method...)
 	out = append(out, ' ')
 	out = append(out, r.target...)
 	out = append(out, " HTTP/1.1\r\n"...)

@@ -143,6 +143,14 @@ func (s *source) release() {
 	}
 }
 
+// scratch is b emptied, or a pooled buffer when b is nil.
+func scratch(b []byte) []byte {
+	if b == nil {
+		b = getBuf()
+	}
+	return b[:0]
+}
+
 // sink is the writing side: what is appended to out is sent by flush.
 type sink struct {
 	nc      net.Conn
@@ -195,9 +203,9 @@ func (k *sink) flush() error {
 	return err
 }
 
-// data sends b, together with what is pending when both are small.
+// data sends b, together with what is pending when both fit a buffer.
 func (k *sink) data(b []byte) error {
-	if len(k.out)+len(b) <= 2*bufSize {
+	if len(k.out)+len(b) <= bufSize-64 { // a chunk's end may follow
 		k.out = append(k.out, b...)
 		return nil
 	}

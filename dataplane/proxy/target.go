@@ -110,6 +110,7 @@ func (u *upstream) put(now int64) {
 		return
 	}
 	u.since = now
+	u.src.release()
 	t.mu.Lock()
 	if t.gone || len(t.idle) >= maxIdle {
 		t.mu.Unlock()
@@ -129,6 +130,8 @@ func (u *upstream) discard() {
 	t.mu.Unlock()
 	u.src.r, u.src.w = 0, 0
 	u.src.release()
+	putBuf(u.snk.out)
+	u.snk.out = nil
 }
 
 // acquire and release count requests in flight.

@@ -11,7 +11,7 @@ import (
 // moved for the idle timeout. It counts as in flight as long as it lasts.
 func (x *exchange) tunnel() {
 	c, u := x.c, x.u
-	out := c.appendStatus(c.snk.out[:0])
+	out := c.appendStatus(scratch(c.snk.out))
 	for i := range c.resp.fields {
 		if f := &c.resp.fields[i]; f.kind != fKeepAlive && f.kind != fProxyConnection && f.kind != fContentLength && f.kind != fTransferEncoding {
 			out = appendField(out, f.name, f.value)

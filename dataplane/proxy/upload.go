@@ -10,7 +10,7 @@ import (
 func (x *exchange) startUpload() int {
 	c, u := x.c, x.u
 	if c.req.expect && c.src.r == c.src.w {
-		c.snk.out = append(c.snk.out[:0], "HTTP/1.1 100 Continue\r\n\r\n"...)
+		c.snk.out = append(scratch(c.snk.out), "HTTP/1.1 100 Continue\r\n\r\n"...)
 		if c.snk.flush() != nil {
 			return 460
 		}
