@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -63,7 +64,7 @@ func (a *app) client() (*client, error) {
 		c.Region = "us-east-1"
 	}
 	return &client{access: c, Client: awsapi.NewClient(awsapi.ClientConfig{
-		Endpoint: c.Endpoint, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
+		Endpoint: c.Endpoint, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey, HTTP: &http.Client{Transport: a.transport},
 	})}, nil
 }
 

@@ -100,13 +100,13 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 		return b.err
 	}
 	if len(b.images) > 0 {
-		a.step(fmt.Sprintf("%d images built", len(b.images)), began)
+		a.step(plural(len(b.images), "image")+" built", began)
 		began = time.Now()
 		pushed, err := a.push(ctx, c, m, b.images)
 		if err != nil {
 			return err
 		}
-		a.step(fmt.Sprintf("%d images pushed", pushed), began)
+		a.step(plural(pushed, "image")+" pushed", began)
 	}
 	outputs, err := stack.whole(ctx, b.images)
 	if err != nil {

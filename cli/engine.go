@@ -28,6 +28,27 @@ type settings struct {
 	Debug        bool    `json:"debug,omitempty"`
 }
 
+// defaults fills in what was not chosen, as package engine does.
+func (s *settings) defaults(root bool) {
+	if s.API == "" {
+		s.API = "127.0.0.1:4566"
+	}
+	if s.HostAddress == "" {
+		s.HostAddress = "127.0.0.1"
+	}
+	if s.PortOffset == 0 && !root {
+		s.PortOffset = 8000
+	}
+}
+
+// hostPort is the host's port for a load balancer's: privileged ones are moved.
+func (s *settings) hostPort(port int) int {
+	if port < 1024 {
+		return port + s.PortOffset
+	}
+	return port
+}
+
 const (
 	stopTimeout    = time.Minute
 	restartTimeout = 30 * time.Second
@@ -45,7 +66,7 @@ func (a *app) engineCommand(serve func(context.Context) error) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if !fresh {
+		if !fresh && !a.json {
 			fmt.Fprintln(a.out, "the engine runs already")
 			return nil
 		}

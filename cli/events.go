@@ -99,7 +99,7 @@ func (f *feed) fresh(ctx context.Context, patient bool) ([]happening, error) {
 		err = nil
 	}
 	for name, s := range services {
-		for _, ev := range s.Events {
+		for _, ev := range slices.Backward(s.Events) { // they come youngest first
 			if f.seen[val(ev.Id)] {
 				continue
 			}

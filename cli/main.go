@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,9 @@ type app struct {
 	environment string
 	json        bool
 	noColor     bool
-	terminal    bool // out is one
+	terminal    bool              // out is one
+	begun       bool              // the command line was understood
+	transport   http.RoundTripper // of calls to the engine; nil: the network
 }
 
 // Main runs a command line and returns its exit code. serve is the engine
@@ -63,6 +66,9 @@ func Main(ctx context.Context, args []string, serve func(context.Context) error)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if _, coded := errors.AsType[*codedError](err); !a.begun && !coded {
+		err = &codedError{exitUsage, err} // cobra's own: unknown commands, wrong arguments
 	}
 	return a.report(err)
 }
@@ -108,6 +114,7 @@ func (a *app) root(serve func(context.Context) error) *cobra.Command {
 	f.StringVarP(&a.environment, "environment", "e", os.Getenv("ENVIRONMENT_SUFFIX"), "environment suffix of every name (ENVIRONMENT_SUFFIX)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	f.BoolVar(&a.noColor, "no-color", os.Getenv("NO_COLOR") != "", "print without colours (NO_COLOR)")
+	root.PersistentPreRun = func(*cobra.Command, []string) { a.begun = true }
 	root.AddCommand(
 		a.upCommand(), a.downCommand(), a.deployCommand(), a.outputsCommand(), a.envCommand(),
 		a.engineCommand(serve), a.synthCommand(),

@@ -4,5 +4,8 @@ import "github.com/spf13/cobra"
 
 // more are the commands besides those of the life cycle.
 func (a *app) more() []*cobra.Command {
-	return []*cobra.Command{a.statusCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand()}
+	return []*cobra.Command{
+		a.statusCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(),
+		a.diffCommand(), a.pushCommand(), a.restartCommand(), a.scaleCommand(), a.initCommand(), a.doctorCommand(), a.versionCommand(),
+	}
 }

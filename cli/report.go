@@ -129,4 +129,3 @@ func (t taskReport) healthy() bool {
 	return t.Status == "RUNNING" && t.Health != "UNHEALTHY" &&
 		!slices.ContainsFunc(t.Targets, func(g targetReport) bool { return g.State != "healthy" })
 }
-
