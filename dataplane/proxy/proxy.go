@@ -33,6 +33,9 @@ import (
 type Options struct {
 	// Listen opens the socket of a Listener.Addr.
 	Listen func(ctx context.Context, addr string) (net.Listener, error)
+	// Unlisten is told that a socket left the configuration, after its
+	// listener was closed; not at Close. May be nil.
+	Unlisten func(addr string)
 	// Dial connects to a target (ip:port) from a Group.Network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// AccessLog gets one line, newline included, per request of owners whose
@@ -145,6 +148,10 @@ func (s *Server) Apply(ctx context.Context, cfg Config) error {
 	for addr, so := range s.sockets {
 		if bindings[addr] == nil {
 			delete(s.sockets, addr)
+			so.close()
+			if s.opts.Unlisten != nil {
+				s.opts.Unlisten(addr)
+			}
 			s.wg.Go(func() { so.drain(s.ctx) })
 		}
 	}

@@ -68,11 +68,16 @@ func (so *socket) forget(c *conn) {
 	so.srv.conns.Add(-1)
 }
 
+// close stops listening.
+func (so *socket) close() {
+	so.closing.Store(true)
+	_ = so.ln.Close()
+}
+
 // drain stops listening and ends the connections: idle ones now, others
 // after their request, all when ctx is done.
 func (so *socket) drain(ctx context.Context) {
-	so.closing.Store(true)
-	_ = so.ln.Close()
+	so.close()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for so.kick(false) > 0 {

@@ -33,9 +33,12 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
-// Sockets opens listeners on the host; *sandbox.Host is one.
+// Sockets opens listeners on the host; *sandbox.Host is one. A listener that
+// is closed keeps its place on the host, so that a restart of the engine loses
+// no connection; Unlisten gives it up.
 type Sockets interface {
 	Listen(ctx context.Context, addr string) (net.Listener, error)
+	Unlisten(ctx context.Context, addr string) error
 }
 
 // Network reaches into VPCs; *vpc.Network is one.
@@ -111,7 +114,7 @@ func New(c Config) (*Service, error) {
 	}
 	var err error
 	s.proxy, err = proxy.New(proxy.Options{
-		Listen: s.listen, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: []byte("slipway stickiness"),
+		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: []byte("slipway stickiness"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the load balancers' proxy: %w", err)
@@ -195,6 +198,18 @@ func (s *Service) listen(ctx context.Context, addr string) (net.Listener, error)
 		return s.cfg.Network.Listen(ctx, vpc, "tcp4", at)
 	}
 	return s.cfg.Sockets.Listen(ctx, addr)
+}
+
+// unlisten gives a socket of the host up.
+func (s *Service) unlisten(addr string) {
+	if strings.Contains(addr, "/") {
+		return // one in a VPC went with its listener
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.cfg.Sockets.Unlisten(ctx, addr); err != nil {
+		s.log.Warn("host socket not closed", "addr", addr, "err", err)
+	}
 }
 
 // dial connects to a target from a load balancer's address: from is

@@ -59,6 +59,13 @@ func (w *world) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return ln, err
 }
 
+func (w *world) Unlisten(_ context.Context, addr string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.hosts, addr)
+	return nil
+}
+
 type network struct{ *world }
 
 func (n network) Listen(ctx context.Context, vpc, _, addr string) (net.Listener, error) {
@@ -460,6 +467,7 @@ func TestDeletingALoadBalancerLeavesNothing(t *testing.T) {
 	g := w.group("g")
 	l := w.listener(*lb.LoadBalancerArn, 80, forward(g))
 	must(w.rule(l, 1, g, "/x"))(t)
+	w.eventually("the port is open", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.hosts["127.0.0.1:80"] != "" })
 	must(w.s.DeleteLoadBalancer(w.ctx, &elbv2api.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
 	must(w.s.DeleteTargetGroup(w.ctx, &elbv2api.DeleteTargetGroupInput{TargetGroupArn: &g}))(t)
 	snap := w.store.Snapshot()
@@ -476,7 +484,7 @@ func TestDeletingALoadBalancerLeavesNothing(t *testing.T) {
 	if left > 0 {
 		t.Errorf("%d rows are left", left)
 	}
-	w.eventually("the port is closed", func() bool { return len(w.s.Proxy().Owners()) == 0 })
+	w.eventually("the port is closed", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.hosts["127.0.0.1:80"] == "" })
 }
 
 func TestATakenPortIsTold(t *testing.T) {

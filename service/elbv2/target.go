@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/elbv2api"
@@ -71,22 +70,6 @@ func Attached(r store.Reader, groupARN string) bool {
 		return true
 	}
 	return false
-}
-
-// Addresses are the addresses in a VPC of the load balancer with a DNS name
-// (without port), for the VPC's resolver; none when it is another VPC's.
-func Addresses(r store.Reader, vpcID, name string) (out []netip.Addr) {
-	for b := range LoadBalancers.List(r, "") {
-		if b.VPC != vpcID || !strings.EqualFold(b.Host(), name) {
-			continue
-		}
-		for _, n := range b.Nodes {
-			if ip, err := netip.ParseAddr(n.IP); err == nil {
-				out = append(out, ip)
-			}
-		}
-	}
-	return out
 }
 
 // balancersOf are the ARNs of the load balancers that forward to a group.
