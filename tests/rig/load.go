@@ -1,0 +1,116 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Load sends requests over a number of connections, each as soon as the one
+// before is answered.
+type Load struct {
+	Addr  string // where to connect to
+	URL   string // what to ask for
+	Conns int
+	// Count ends the load after so many requests; 0 means when ctx ends.
+	Count int
+	// Every paces each connection; 0 means as fast as it goes.
+	Every time.Duration
+}
+
+// Answer is one request and what became of it.
+type Answer struct {
+	At     time.Time
+	Took   time.Duration
+	Status int   // 0 when there was no answer
+	Err    error // then
+}
+
+// Failed says whether it was not answered as it should be.
+func (a Answer) Failed() bool { return a.Status != http.StatusOK }
+
+func (a Answer) String() string {
+	if a.Err != nil {
+		return fmt.Sprintf("%s after %s: %v", a.At.Format("05.000"), a.Took.Round(time.Millisecond), a.Err)
+	}
+	return fmt.Sprintf("%s after %s: %d", a.At.Format("05.000"), a.Took.Round(time.Millisecond), a.Status)
+}
+
+// Result is what a load has seen, in the order of sending.
+type Result []Answer
+
+// Failures are the answers that failed.
+func (r Result) Failures() []Answer {
+	return slices.DeleteFunc(slices.Clone(r), func(a Answer) bool { return !a.Failed() })
+}
+
+// Slowest is the longest time a request took.
+func (r Result) Slowest() (most time.Duration) {
+	for _, a := range r {
+		most = max(most, a.Took)
+	}
+	return most
+}
+
+// Run sends until the count is reached or ctx ends. What ctx cuts off does not
+// count.
+func (l Load) Run(ctx context.Context) Result {
+	dialer := &net.Dialer{}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext:     func(ctx context.Context, network, _ string) (net.Conn, error) { return dialer.DialContext(ctx, network, l.Addr) },
+		MaxConnsPerHost: l.Conns, MaxIdleConnsPerHost: l.Conns, MaxIdleConns: l.Conns,
+	}}
+	defer client.CloseIdleConnections()
+	var mu sync.Mutex
+	var all Result
+	left := l.Count
+	take := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		left--
+		return l.Count == 0 || left >= 0
+	}
+	var wg sync.WaitGroup
+	for range l.Conns {
+		wg.Go(func() {
+			for ctx.Err() == nil && take() {
+				a := ask(ctx, client, l.URL)
+				if ctx.Err() != nil && a.Failed() {
+					return
+				}
+				mu.Lock()
+				all = append(all, a)
+				mu.Unlock()
+				if l.Every > 0 && Wait(ctx, l.Every-a.Took) != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(all, func(a, b Answer) int { return a.At.Compare(b.At) })
+	return all
+}
+
+func ask(ctx context.Context, client *http.Client, url string) Answer {
+	a := Answer{At: time.Now()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err == nil {
+		var resp *http.Response
+		if resp, err = client.Do(req); err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			a.Status = resp.StatusCode
+		}
+	}
+	if err != nil {
+		a.Status, a.Err = 0, err
+	}
+	a.Took = time.Since(a.At)
+	return a
+}
