@@ -9,7 +9,8 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
 )
 
-// GetTemplate returns the template of a stack or of a change set, as it was given.
+// GetTemplate returns the template of a stack or of a change set, as it was given. A stack under review has none yet: the answer then has no body,
+// as in AWS; the CDK CLI asks so between making a change set and executing it.
 func (s *Service) GetTemplate(ctx context.Context, in *api.GetTemplateInput) (*api.GetTemplateOutput, error) {
 	r := s.Store.Snapshot()
 	var key, hash string
@@ -23,6 +24,9 @@ func (s *Service) GetTemplate(ctx context.Context, in *api.GetTemplateInput) (*a
 		st, err := find(ctx, r, deref(in.StackName))
 		if err != nil {
 			return nil, err
+		}
+		if st.Status == "REVIEW_IN_PROGRESS" {
+			return &api.GetTemplateOutput{}, nil
 		}
 		key, hash = st.Key(), st.Deployment.Template
 	}

@@ -63,6 +63,11 @@ func TestCDKDeploy(t *testing.T) {
 	if err != nil || *template.TemplateBody != body {
 		t.Fatalf("template: %v", err)
 	}
+	template, err = awsapi.Call[api.GetTemplateInput, api.GetTemplateOutput](ctx, client, "cloudformation", "GetTemplate",
+		&api.GetTemplateInput{StackName: &stack, TemplateStage: "Original"})
+	if err != nil || template.TemplateBody != nil {
+		t.Fatalf("template of a stack under review: %v", err)
+	}
 	if _, err := awsapi.Call[api.ExecuteChangeSetInput, api.ExecuteChangeSetOutput](ctx, client, "cloudformation", "ExecuteChangeSet",
 		&api.ExecuteChangeSetInput{StackName: &stack, ChangeSetName: &set, ClientRequestToken: new("exec-1"), DisableRollback: new(false)}); err != nil {
 		t.Fatal(err)
