@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"crypto/rand"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -35,3 +37,17 @@ func ensureRoot(s *store.Store, set Settings, dir string) (Credentials, error) {
 
 // credentials looks access keys up for the API.
 func credentials(s *store.Store) func(string) (awsapi.Credential, bool) { return iam.Credentials(s) }
+
+// secretFile reads a random key of 32 bytes, and makes it the first time.
+func secretFile(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.WriteFile(path, key, 0o600); err != nil {
+		return nil, fmt.Errorf("write a new key: %w", err)
+	}
+	return key, nil
+}

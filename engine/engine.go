@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -149,12 +150,18 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	e.closers = append(e.closers, lines.Close)
 	logService := logs.New(logs.Config{Store: e.store, Events: lines, Log: e.log})
-	if err := e.openNode(ctx, logService); err != nil {
+	if err := e.openNode(logService); err != nil {
 		return err
 	}
+	key, err := secretFile(dir("cookie.key"))
+	if err != nil {
+		return err
+	}
+	access := newAccessLog(dir("access"), e.log)
+	e.runners = append(e.runners, access.run)
 	balancers, err := elbv2.New(elbv2.Config{
 		Store: e.store, Log: e.log, Speed: e.set.Speed, Sockets: e.host, Network: e.node.network,
-		Host: e.set.HostAddress, HostPort: e.set.hostPort,
+		Host: e.set.HostAddress, HostPort: e.set.hostPort, AccessLog: access.write, CookieKey: key,
 	})
 	if err != nil {
 		return err
@@ -202,6 +209,9 @@ func (e *Engine) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s for the API: %w; choose another address with: slipway engine start --api HOST:PORT", e.set.API, err)
 	}
+	if err := e.dropListeners(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range e.loops {
 		group.Go(func() error { return l.Run(ctx, e.store, e.log) })
@@ -236,6 +246,27 @@ func (e *Engine) run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// dropListeners closes the host's sockets that an engine process before this
+// one had and nobody needs any more.
+func (e *Engine) dropListeners(ctx context.Context) error {
+	kept, err := e.host.Listeners(ctx)
+	if err != nil {
+		return err
+	}
+	needed := map[string]bool{e.set.API: true}
+	for l := range elbv2.Listeners.List(e.store.Snapshot(), "") {
+		needed[net.JoinHostPort(e.set.HostAddress, strconv.Itoa(e.set.hostPort(l.Port)))] = true
+	}
+	for _, addr := range kept {
+		if !needed[addr] {
+			if err := e.host.Unlisten(ctx, addr); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // close closes what open opened, the last first.

@@ -27,7 +27,7 @@ type node struct {
 	resolver *dns.Server
 }
 
-func (e *Engine) openNode(ctx context.Context, logService *logs.Service) error {
+func (e *Engine) openNode(logService *logs.Service) error {
 	n := &node{resolver: e.newResolver()}
 	e.node = n
 	network, err := vpc.New(vpc.Options{
@@ -62,9 +62,10 @@ func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
 	if e.set.Simulated {
 		return runtime.NewSimulated(), nil
 	}
+	init, args := initProgram()
 	d, err := runc.New(runc.Config{
 		Dir: filepath.Join(e.host.Dir(), "containers"), Launcher: e.host, Images: images, Log: e.log, Cgroup: e.host.CgroupParent(),
-		Init: initProgram(),
+		Init: init, InitArgs: args,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the container runtime: %w", err)
@@ -72,16 +73,25 @@ func (e *Engine) openDriver(images *image.Store) (runtime.Driver, error) {
 	return d, nil
 }
 
-// initProgram is the init process of containers that ask for one: a static
-// one that the machine has, empty when it has none.
-func initProgram() string {
+// initProgram is the init process of containers that ask for one: a small
+// static one if the machine has it, else the engine's own program, which
+// costs some megabytes a container.
+func initProgram() (path string, args []string) {
 	for _, path := range []string{"/usr/bin/tini-static", "/usr/libexec/docker/docker-init", "/usr/bin/docker-init"} {
 		if _, err := os.Stat(path); err == nil {
-			return path
+			return path, nil
 		}
 	}
-	return ""
+	path, err := os.Executable()
+	if err != nil {
+		return "", nil
+	}
+	return path, []string{InitCommand}
 }
+
+// InitCommand is the argument by which the program is the init process of a
+// container.
+const InitCommand = "container-init"
 
 // puller pulls for tasks: from the platform's own registry, as far as the
 // task's subnet can reach it.

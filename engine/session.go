@@ -88,7 +88,7 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(1 << 20)
 	code, err := s.run(r.Context(), conn, x, r.URL.Query())
 	frame := frames{r.Context(), conn, frameErr}
@@ -102,14 +102,14 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // run executes the command with the client's input until it ends or the
 // client goes away.
-func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session, q url.Values) (int, error) {
-	ctx, cancel := context.WithCancel(ctx)
+func (s *sessions) run(connected context.Context, conn *websocket.Conn, x session, q url.Values) (int, error) {
+	ctx, cancel := context.WithCancel(connected)
 	defer cancel()
 	in, feed := io.Pipe()
 	defer in.Close()
 	command := runtime.Exec{
 		Args: words(x.command), Stdin: in,
-		Stdout: frames{ctx, conn, frameOut}, Stderr: frames{ctx, conn, frameErr},
+		Stdout: frames{connected, conn, frameOut}, Stderr: frames{connected, conn, frameErr},
 	}
 	sizes := make(chan runtime.Size, 1)
 	if q.Get(queryTTY) == "1" {
@@ -121,7 +121,9 @@ func (s *sessions) run(ctx context.Context, conn *websocket.Conn, x session, q u
 	go func() {
 		defer feed.Close()
 		for {
-			_, b, err := conn.Read(ctx)
+			// Not with ctx: a read that is cancelled closes the connection,
+			// which has still to carry the exit code.
+			_, b, err := conn.Read(connected)
 			if err != nil {
 				cancel() // the client has gone, and the command with it
 				return

@@ -39,7 +39,7 @@ var rules = []struct {
 	{"bench", nil, "measures whatever it likes"},
 	{"internal", []string{"internal"}, "tests of the house"},
 	{"tests", nil, "stories with real clients use all of it"},
-	{"cmd", []string{"cli", "engine", "node/sandbox"}, "the binary joins client and daemon"},
+	{"cmd", []string{"cli", "engine", "node/sandbox", "node/runtime/reaper"}, "the binary joins client and daemon"},
 }
 
 // serviceOrder holds services to one direction: each may import those before it.

@@ -75,6 +75,9 @@ type Config struct {
 	// AccessLog gets the access log lines of load balancers whose attribute
 	// access_logs.s3.enabled is true, newline included. May be nil.
 	AccessLog func(loadBalancerARN string, line []byte)
+	// CookieKey seals stickiness cookies: a secret that outlives restarts.
+	// Default: random, so that clients lose their targets at a restart.
+	CookieKey []byte
 }
 
 // Service is the service. Close it after its loops have ended.
@@ -114,7 +117,7 @@ func New(c Config) (*Service, error) {
 	}
 	var err error
 	s.proxy, err = proxy.New(proxy.Options{
-		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: []byte("slipway stickiness"),
+		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: c.CookieKey,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the load balancers' proxy: %w", err)
