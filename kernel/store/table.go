@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"iter"
+	"reflect"
 
 	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
@@ -15,11 +16,18 @@ type Table[T any] struct {
 }
 
 // Schema is a table of any row type.
-type Schema interface{ schema() *schema }
+type Schema interface {
+	Name() string
+	schema() *schema
+}
+
+// RowType is the type of a table's rows.
+func RowType(t Schema) reflect.Type { return t.schema().row }
 
 // schema is a table with its row type erased.
 type schema struct {
 	name     string
+	row      reflect.Type
 	volatile bool
 	indexes  []index
 	decode   func([]byte) (any, error)
@@ -36,7 +44,7 @@ type Option[T any] func(*schema)
 // NewTable declares a table. Names are "service/kind"; key must not change
 // while a row lives.
 func NewTable[T any](name string, key func(T) string, opts ...Option[T]) *Table[T] {
-	t := &Table[T]{key: key, sc: schema{name: name}}
+	t := &Table[T]{key: key, sc: schema{name: name, row: reflect.TypeFor[T]()}}
 	t.sc.decode = func(b []byte) (any, error) {
 		var row T
 		err := json.Unmarshal(b, &row)
