@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (f *feed) fresh(ctx context.Context, patient bool) ([]happening, error) {
 		}
 	}
 	services, err := f.describeServices(ctx, f.chosen)
-	if _, none := err.(*notDeployed); none && (patient || len(out) > 0) {
+	if _, none := errors.AsType[*notDeployed](err); none && (patient || len(out) > 0) {
 		err = nil
 	}
 	for name, s := range services {
@@ -104,8 +105,7 @@ func (f *feed) fresh(ctx context.Context, patient bool) ([]happening, error) {
 				continue
 			}
 			f.seen[val(ev.Id)] = true
-			text := strings.TrimPrefix(val(ev.Message), "(service "+val(s.ServiceName)+") ")
-			out = append(out, happening{val(ev.CreatedAt), "service", name, "", text, val(ev.Id)})
+			out = append(out, happening{val(ev.CreatedAt), "service", name, "", eventText(s, ev), val(ev.Id)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b happening) int { return a.Time.Compare(b.Time) })

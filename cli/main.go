@@ -61,8 +61,14 @@ type app struct {
 // process, which the sandbox starts as "slipway engine serve".
 func Main(ctx context.Context, args []string, serve func(context.Context) error) int {
 	a := &app{out: os.Stdout, err: os.Stderr, in: os.Stdin, terminal: term.IsTerminal(int(os.Stdout.Fd()))}
+	return a.run(ctx, args, serve)
+}
+
+func (a *app) run(ctx context.Context, args []string, serve func(context.Context) error) int {
 	root := a.root(serve)
 	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

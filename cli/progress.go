@@ -80,7 +80,7 @@ func progressOf(svc ecsapi.Service, targets map[string][]targetReport) string {
 		}
 	}
 	if len(svc.Events) > 0 {
-		out += " · " + strings.TrimSuffix(strings.TrimPrefix(val(svc.Events[0].Message), "(service "+val(svc.ServiceName)+") "), ".")
+		out += " · " + strings.TrimSuffix(eventText(svc, svc.Events[0]), ".")
 	}
 	return out
 }

@@ -64,22 +64,21 @@ func (a *app) psCommand() *cobra.Command {
 // taskTable prints a line for each container. Colours would upset the columns.
 func (a *app) taskTable(tasks []taskReport, now time.Time) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SERVICE\tTASK\tCONTAINER\tSTATUS\tEXIT\tHEALTH\tAGE\tIP\tRUNTIME ID\tIMAGE")
+	fmt.Fprintln(w, "SERVICE\tTASK\tCONTAINER\tSTATUS\tEXIT\tHEALTH\tAGE\tIP\tRUNTIME ID\tIMAGE\tREASON")
 	for _, t := range tasks {
 		service := t.Service
 		if service == "" {
 			service = "-"
 		}
+		reason := t.Reason
 		for _, c := range t.Containers {
 			exit := "-"
 			if c.ExitCode != nil {
 				exit = strconv.Itoa(int(*c.ExitCode))
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", service, brief(t.ID), c.Name, c.Status, exit,
-				strings.ToLower(c.Health), age(t.Created, now), t.IP, orDash(c.RuntimeID), short(c.Image))
-		}
-		if t.Reason != "" {
-			fmt.Fprintf(w, "\t└─ %s\n", t.Reason)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", service, brief(t.ID), c.Name, c.Status, exit,
+				orDash(strings.ToLower(strings.TrimSuffix(c.Health, "UNKNOWN"))), age(t.Created, now), t.IP, orDash(c.RuntimeID), short(c.Image), reason)
+			reason = "" // once a task
 		}
 	}
 	return w.Flush()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,7 +63,7 @@ func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi
 		Desired: int(val(svc.DesiredCount)), Running: int(val(svc.RunningCount)), Pending: int(val(svc.PendingCount)),
 	}
 	if len(svc.Events) > 0 {
-		out.LastEvent = strings.TrimPrefix(val(svc.Events[0].Message), "(service "+out.Service+") ")
+		out.LastEvent = eventText(svc, svc.Events[0])
 	}
 	for _, d := range svc.Deployments {
 		dr := deploymentReport{
@@ -88,7 +89,8 @@ func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi
 	out.Steady = len(out.Deployments) == 1 && out.Deployments[0].Rollout != "FAILED" && out.Running == out.Desired && out.Pending == 0 && out.Healthy == out.Desired
 	if !out.Steady {
 		for _, t := range tasks { // newest first among those that stopped
-			if p.serviceOf(t) == name && failed(t) {
+			current := slices.ContainsFunc(out.Deployments, func(d deploymentReport) bool { return d.ID == val(t.StartedBy) })
+			if p.serviceOf(t) == name && current && failed(t) {
 				tr := newTaskReport(name, t, nil)
 				out.LastStop = &tr
 				break
@@ -134,4 +136,14 @@ func balanced(svc ecsapi.Service) (n int) {
 		}
 	}
 	return n
+}
+
+// groupARN is how events name a target group.
+var groupARN = regexp.MustCompile(`arn:aws[\w-]*:elasticloadbalancing:[^ ]*:targetgroup/([^/ ]+)/[0-9a-f]+`)
+
+// eventText is an event for people: without the service, which is known, and
+// with the name of a target group for its ARN.
+func eventText(svc ecsapi.Service, ev ecsapi.ServiceEvent) string {
+	text := strings.TrimPrefix(val(ev.Message), "(service "+val(svc.ServiceName)+") ")
+	return groupARN.ReplaceAllString(text, "$1")
 }

@@ -37,14 +37,22 @@ func (d *deployment) foundation(ctx context.Context) error {
 	if st != nil {
 		return d.extend(ctx, st)
 	}
+	f := synth.Foundation(d.template)
+	if len(f.Resources) == 0 {
+		return nil // nothing is built here; a stack cannot be empty
+	}
+	return d.create(ctx, f, "repositories", "DELETE")
+}
+
+func (d *deployment) create(ctx context.Context, t *synth.Template, what string, onFailure cfnapi.OnFailure) error {
 	began := time.Now()
-	_, err = call[cfnapi.CreateStackInput, cfnapi.CreateStackOutput](ctx, d.client, "cloudformation", "CreateStack", &cfnapi.CreateStackInput{
-		StackName: new(d.manifest.StackName()), TemplateBody: new(string(synth.Foundation(d.template).JSON())), Tags: d.tags(), OnFailure: "DELETE",
+	_, err := call[cfnapi.CreateStackInput, cfnapi.CreateStackOutput](ctx, d.client, "cloudformation", "CreateStack", &cfnapi.CreateStackInput{
+		StackName: new(d.manifest.StackName()), TemplateBody: new(string(t.JSON())), Tags: d.tags(), OnFailure: onFailure, Capabilities: capabilities,
 	})
 	if err != nil {
 		return err
 	}
-	return d.follow(ctx, began, "repositories")
+	return d.follow(ctx, began, what)
 }
 
 // dead are the states of stacks that can only be deleted. Source: "Stack
@@ -56,10 +64,13 @@ var dead = map[cfnapi.StackStatus]bool{
 // settle waits for an operation that someone else has begun and returns the
 // stack, nil when there is none.
 func (d *deployment) settle(ctx context.Context) (*cfnapi.Stack, error) {
-	for {
+	for said := false; ; said = true {
 		st, err := d.stack(ctx)
 		if err != nil || st == nil || !inProgress(st.StackStatus) {
 			return st, err
+		}
+		if !said && !d.json {
+			fmt.Fprintf(d.out, "%s stack %s is %s; waiting until that has ended\n", d.yellow("●"), d.manifest.StackName(), st.StackStatus)
 		}
 		if err := wait(ctx, pollEvery); err != nil {
 			return nil, err
@@ -76,10 +87,17 @@ func inProgress(s cfnapi.StackStatus) bool {
 // whole brings the stack to the full template and returns its outputs.
 func (d *deployment) whole(ctx context.Context, built []images.Image) (map[string]string, error) {
 	began := time.Now()
-	parameters, err := d.parameters(ctx, built)
+	st, err := d.stack(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if st == nil {
+		if err := d.create(ctx, d.template, "platform", "ROLLBACK"); err != nil {
+			return nil, err
+		}
+		return stackOutputs(ctx, d.client, d.manifest.StackName())
+	}
+	parameters := d.parameters(st, built)
 	_, err = call[cfnapi.UpdateStackInput, cfnapi.UpdateStackOutput](ctx, d.client, "cloudformation", "UpdateStack", &cfnapi.UpdateStackInput{
 		StackName: new(d.manifest.StackName()), TemplateBody: new(string(d.template.JSON())), Tags: d.tags(), Parameters: parameters,
 		Capabilities: capabilities,
@@ -102,16 +120,10 @@ var capabilities = []cfnapi.Capability{"CAPABILITY_NAMED_IAM"}
 
 // parameters are the tags of the images that were built, and for the others
 // what the stack has.
-func (d *deployment) parameters(ctx context.Context, built []images.Image) ([]cfnapi.Parameter, error) {
-	st, err := d.stack(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (d *deployment) parameters(st *cfnapi.Stack, built []images.Image) []cfnapi.Parameter {
 	known := map[string]bool{}
-	if st != nil {
-		for _, p := range st.Parameters {
-			known[val(p.ParameterKey)] = true
-		}
+	for _, p := range st.Parameters {
+		known[val(p.ParameterKey)] = true
 	}
 	tags := map[string]string{}
 	for _, i := range built {
@@ -125,7 +137,7 @@ func (d *deployment) parameters(ctx context.Context, built []images.Image) ([]cf
 			out = append(out, cfnapi.Parameter{ParameterKey: &p.ID, UsePreviousValue: new(true)})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // stack returns the stack, nil when there is none.
