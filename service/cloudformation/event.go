@@ -11,13 +11,18 @@ import (
 
 const stackType = "AWS::CloudFormation::Stack"
 
-// emit appends an event to its stack's history.
+// emit appends an event to its stack's history. Each event is at least a millisecond, the wire's resolution, later than the one before: clients sort
+// events by their time, and the CDK CLI shows those of one instant backwards.
 func emit(tx *store.Tx, e Event) {
 	seq, err := Sequences.Get(tx, e.Stack)
 	if err != nil {
 		seq = Sequence{Stack: e.Stack}
 	}
 	seq.Last++
+	if e.Time.Sub(seq.At) < time.Millisecond {
+		e.Time = seq.At.Add(time.Millisecond)
+	}
+	seq.At = e.Time
 	Sequences.Put(tx, seq)
 	e.Seq = seq.Last
 	if e.ID == "" {

@@ -259,3 +259,29 @@ func TestTypesTwicePanic(t *testing.T) {
 	typ := cfn.Of("T::Thing", things{newCloud()})
 	New(Config{Types: []cfn.Type{typ, typ}})
 }
+
+// TestEventsHaveTimesOfTheirOwn holds what clients rely on that sort events by their time and know them by their id.
+func TestEventsHaveTimesOfTheirOwn(t *testing.T) {
+	quiet(t, func(s *story) { // the clock stands still in here
+		body := "Resources:\n  A: {Type: T::Thing}\n  B: {Type: T::Thing}\n"
+		made, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("web"), TemplateBody: &body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		out, err := s.svc.DescribeStackEvents(s.ctx, &api.DescribeStackEventsInput{StackName: made.StackId})
+		if err != nil || len(out.StackEvents) != 8 {
+			t.Fatalf("%d events, %v", len(out.StackEvents), err)
+		}
+		seen := map[string]bool{}
+		for i, e := range out.StackEvents { // newest first
+			if i > 0 && !e.Timestamp.Before(*out.StackEvents[i-1].Timestamp) {
+				t.Errorf("%s at %s is followed by %s at %s", e.ResourceStatus, e.Timestamp, out.StackEvents[i-1].ResourceStatus, out.StackEvents[i-1].Timestamp)
+			}
+			if seen[*e.EventId] {
+				t.Errorf("event id %s twice", *e.EventId)
+			}
+			seen[*e.EventId] = true
+		}
+	})
+}

@@ -178,10 +178,11 @@ type Event struct {
 	Operation  string
 }
 
-// Sequence numbers the events of a stack.
+// Sequence numbers the events of a stack and keeps their times apart.
 type Sequence struct {
 	Stack string
 	Last  int64
+	At    time.Time // of the last event
 }
 
 // ChangeSet is a change set of a stack.
