@@ -16,7 +16,6 @@ import (
 	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/api/elbv2api"
-	"github.com/slipway-dev/slipway/api/logsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
@@ -96,7 +95,7 @@ func (c *cloud) app() *app {
 
 // run runs a command line and returns its exit code.
 func (c *cloud) run(ctx context.Context, args ...string) int {
-	return c.app().run(ctx, append(args, "--home", c.home, "--file", c.manifest), nil)
+	return c.app().run(ctx, append([]string{"--home", c.home, "--file", c.manifest}, args...), nil)
 }
 
 func (c *cloud) platform(a *app) *platform {
@@ -190,10 +189,6 @@ func target(ip, state, reason, text string) elbv2api.TargetHealthDescription {
 	}
 }
 
-// logGroup is a log that FilterLogEvents reads, with its rules: events in
-// order of time, the end included, pages of three.
-type logGroup struct{ events []logsapi.FilteredLogEvent }
+type roundTripper func(*http.Request) (*http.Response, error)
 
-func (g *logGroup) add(id, stream, message string, ms int64) {
-	g.events = append(g.events, logsapi.FilteredLogEvent{EventId: &id, LogStreamName: &stream, Message: &message, Timestamp: &ms})
-}
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
