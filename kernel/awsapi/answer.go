@@ -102,7 +102,7 @@ func (e *encoding) restResponse(resp *http.Response, out any) error {
 		v.SetBytes(body)
 		return nil
 	case codec.String:
-		return codec.BindValue(payload.Plan, codec.XML, "", string(body), v)
+		return codec.BindValue(payload.Plan, codec.XML, string(body), v)
 	}
 	if len(body) == 0 {
 		return nil
@@ -111,7 +111,7 @@ func (e *encoding) restResponse(resp *http.Response, out any) error {
 	if err != nil {
 		return err
 	}
-	return codec.BindValue(payload.Plan, e.answerNames(), "", tree, v)
+	return codec.BindValue(payload.Plan, e.answerNames(), tree, v)
 }
 
 // failure reads an error answer. One that is in no known shape becomes an Error
@@ -141,7 +141,7 @@ func (e *encoding) failure(resp *http.Response, body []byte) error {
 	return err
 }
 
-func (err *Error) fromXML(body []byte) {
+func (e *Error) fromXML(body []byte) {
 	root, parseErr := codec.ParseXML(body)
 	if parseErr != nil || root == nil {
 		return
@@ -153,31 +153,31 @@ func (err *Error) fromXML(body []byte) {
 		root = root.Child("Error")
 	}
 	if code := root.Child("Code"); code != nil {
-		err.Code = code.Text
+		e.Code = code.Text
 	}
 	if m := root.Child("Message"); m != nil {
-		err.Message = m.Text
+		e.Message = m.Text
 	}
 }
 
-func (err *Error) fromTree(tree any) {
+func (e *Error) fromTree(tree any) {
 	m, ok := tree.(map[string]any)
 	if !ok {
 		return
 	}
 	code, _ := m["__type"].(string)
-	err.Code = code[strings.LastIndexByte(code, '#')+1:]
+	e.Code = code[strings.LastIndexByte(code, '#')+1:]
 	for _, k := range []string{"message", "Message", "errorMessage"} {
 		if s, ok := m[k].(string); ok {
-			err.Message = s
+			e.Message = s
 		}
 	}
 	for k, v := range m {
 		if k != "__type" && !strings.EqualFold(k, "message") {
-			if err.Fields == nil {
-				err.Fields = map[string]any{}
+			if e.Fields == nil {
+				e.Fields = map[string]any{}
 			}
-			err.Fields[k] = v
+			e.Fields[k] = v
 		}
 	}
 }
@@ -232,7 +232,7 @@ func (e *encoding) event(r io.Reader, plan *codec.Plan) (reflect.Value, error) {
 			continue
 		}
 		event := reflect.New(plan.Type).Elem()
-		return event, codec.BindValue(f.Plan, codec.JSON, "", tree, f.Value(event))
+		return event, codec.BindValue(f.Plan, codec.JSON, tree, f.Value(event))
 	}
 	return reflect.Value{}, nil
 }

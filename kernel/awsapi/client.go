@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,12 +66,12 @@ func (c *Client) call(ctx context.Context, service, op string, in, out any) erro
 		return fmt.Errorf("%s %s: %w", service, op, err)
 	}
 	c.sign(r, e)
-	resp, err := c.config.HTTP.Do(r)
+	resp, err := c.config.HTTP.Do(r) //nolint:bodyclose // response reads it to its end and closes it, or the reader of its events does
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", service, op, err)
 	}
 	if err := e.response(resp, out); err != nil {
-		if _, ok := err.(*Error); ok {
+		if _, ok := errors.AsType[*Error](err); ok {
 			return err
 		}
 		return fmt.Errorf("%s %s: %w", service, op, err)

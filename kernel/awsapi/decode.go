@@ -114,7 +114,7 @@ func bindREST(x *exchange, plan *codec.Plan, in any, secret string) error {
 		v.SetBytes(x.body)
 		return nil
 	case codec.String:
-		return codec.BindValue(payload.Plan, codec.XML, "", string(x.body), v)
+		return codec.BindValue(payload.Plan, codec.XML, string(x.body), v)
 	}
 	if len(x.body) == 0 {
 		return nil
@@ -123,7 +123,7 @@ func bindREST(x *exchange, plan *codec.Plan, in any, secret string) error {
 	if err != nil {
 		return err
 	}
-	return codec.BindValue(payload.Plan, x.protocol.names(), "", tree, v)
+	return codec.BindValue(payload.Plan, x.protocol.names(), tree, v)
 }
 
 // parse makes a tree of a REST body, nil when it is empty XML.

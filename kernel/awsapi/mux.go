@@ -78,7 +78,7 @@ func (m *Mux) serve(x *exchange) (err error) {
 		if p == nil {
 			return
 		}
-		if p == http.ErrAbortHandler {
+		if p == any(http.ErrAbortHandler) {
 			panic(p)
 		}
 		m.config.Log.Error("operation panicked", "operation", x.name, "request", x.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -302,7 +303,7 @@ func TestPagesFollowEachOther(t *testing.T) {
 		t.Fatalf("%+v, %v", second, err)
 	}
 	_, err = Call[ecsapi.DescribeServicesInput, ecsapi.DescribeServicesOutput](t.Context(), client, "ecs", "DescribeServices", &ecsapi.DescribeServicesInput{Services: []string{"x"}})
-	if e, ok := err.(*Error); !ok || e.Code != "ClusterNotFoundException" || e.Message != "Cluster not found." || e.Fields["clusterName"] != "x" {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != "ClusterNotFoundException" || e.Message != "Cluster not found." || e.Fields["clusterName"] != "x" {
 		t.Errorf("%#v", err)
 	}
 }

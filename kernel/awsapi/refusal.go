@@ -79,7 +79,7 @@ var refusals = map[protocol]map[reason]words{
 	},
 }
 
-func refusal(x *exchange, why reason) error {
+func refusal(x *exchange, why reason) *Error {
 	p := x.protocol
 	if p == cborRPC {
 		p = jsonRPC
@@ -116,7 +116,7 @@ func tooLate(x *exchange, now time.Time, allowed time.Duration) error {
 	case x.protocol == restXML:
 		return skewed()
 	}
-	e := refusal(x, mismatch).(*Error)
+	e := refusal(x, mismatch)
 	return Errorf(e.Code, e.Status, "Signature expired: %s is now earlier than %s (%s - %d min.)",
 		x.auth.Time.Format(clockFormat), now.Add(-allowed).UTC().Format(clockFormat), now.UTC().Format(clockFormat), int(allowed.Minutes()))
 }
@@ -129,7 +129,7 @@ func tooEarly(x *exchange, now time.Time) error {
 	case restXML:
 		return skewed()
 	}
-	e := refusal(x, mismatch).(*Error)
+	e := refusal(x, mismatch)
 	return Errorf(e.Code, e.Status, "Signature not yet current: %s is still later than %s (%s + %d min.)",
 		x.auth.Time.Format(clockFormat), now.Add(skew).UTC().Format(clockFormat), now.UTC().Format(clockFormat), int(skew.Minutes()))
 }

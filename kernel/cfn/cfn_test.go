@@ -3,6 +3,7 @@ package cfn
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -101,7 +102,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := typ.Check(decoded(t, tt.give))
-			e, ok := err.(*PropertyError)
+			e, ok := errors.AsType[*PropertyError](err)
 			if !ok || e.For("L") != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}

@@ -217,19 +217,27 @@ func TestHealthFlaps(t *testing.T) {
 		want   map[time.Duration]string // by age
 	}{
 		"three failures in a row, one success": {
-			"0s:0,95s:1,155s:0", agent.HealthCheck{}, 1,
+			"0s:0,95s:1,155s:0",
+			agent.HealthCheck{},
+			1,
 			map[time.Duration]string{time.Second: agent.Healthy, 130 * time.Second: agent.Healthy, 151 * time.Second: agent.Healthy, 181 * time.Second: agent.Healthy},
 		},
 		"unhealthy after retries": {
-			"0s:0,95s:1,200s:0", agent.HealthCheck{Retries: 2}, 1,
+			"0s:0,95s:1,200s:0",
+			agent.HealthCheck{Retries: 2},
+			1,
 			map[time.Duration]string{149 * time.Second: agent.Healthy, 151 * time.Second: agent.Unhealthy, 211 * time.Second: agent.Healthy},
 		},
 		"failures in the start period do not count": {
-			"0s:1", agent.HealthCheck{StartPeriod: 100 * time.Second, Retries: 1}, 1,
+			"0s:1",
+			agent.HealthCheck{StartPeriod: 100 * time.Second, Retries: 1},
+			1,
 			map[time.Duration]string{91 * time.Second: agent.HealthUnknown, 121 * time.Second: agent.Unhealthy},
 		},
 		"without a start period they do": {
-			"0s:1", agent.HealthCheck{Retries: 1}, 1,
+			"0s:1",
+			agent.HealthCheck{Retries: 1},
+			1,
 			map[time.Duration]string{29 * time.Second: agent.HealthUnknown, 31 * time.Second: agent.Unhealthy},
 		},
 		"a check that hangs fails": {

@@ -58,8 +58,11 @@ func Start(cfg Config) (pid int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: start parent: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // it outlives most callers; the others leave no zombie
+	ended := make(chan struct{})
+	go func() { // it outlives most callers; the others leave no zombie
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	var o outcome
 	if err := json.NewDecoder(r).Decode(&o); err != nil {
 		<-ended

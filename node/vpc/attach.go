@@ -167,7 +167,7 @@ func (r *router) addLink(h *netlink.Handle, i Interface, mac net.HardwareAddr) e
 	err := h.LinkAdd(veth)
 	if errors.Is(err, unix.EEXIST) { // of a namespace that the kernel has not cleaned up yet
 		if old, lerr := r.nl.LinkByName(veth.PeerName); lerr == nil {
-			r.nl.LinkDel(old)
+			_ = r.nl.LinkDel(old) // the next attempt says why not
 		}
 		err = h.LinkAdd(veth)
 	}

@@ -47,7 +47,7 @@ func (r *router) forward(c *net.TCPConn) {
 		err = r.splice(c, to)
 	}
 	if err != nil {
-		c.SetLinger(0)
+		_ = c.SetLinger(0) // a reset, not an orderly end
 		r.opt.Log.Debug("egress", "vpc", r.id, "from", c.RemoteAddr().String(), "to", to.String(), "error", err)
 	}
 }
@@ -74,7 +74,7 @@ func (r *router) splice(c *net.TCPConn, to netip.AddrPort) error {
 func half(to, from net.Conn) {
 	_, err := io.Copy(to, from)
 	if w, ok := to.(interface{ CloseWrite() error }); ok && err == nil {
-		w.CloseWrite()
+		_ = w.CloseWrite() // the other side has gone already
 		return
 	}
 	to.Close()

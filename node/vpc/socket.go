@@ -133,7 +133,7 @@ func (n *Network) dial(ctx context.Context, vpcID string, source netip.Addr, net
 	}
 	if source.IsValid() {
 		// Without a port: it is chosen on connect, per destination.
-		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: source.As4()}); err != nil {
 			unix.Close(fd)
 			return nil, os.NewSyscallError("bind", err)
@@ -161,9 +161,9 @@ func connect(ctx context.Context, fd int, to netip.AddrPort) (net.Conn, error) {
 
 func waitConnected(ctx context.Context, f *os.File) error {
 	if t, ok := ctx.Deadline(); ok {
-		f.SetWriteDeadline(t)
+		_ = f.SetWriteDeadline(t)
 	}
-	stop := context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()
 	raw, err := f.SyscallConn()
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 )
 
 // deleteAll deletes every resource, those that others depend on last. It is the way back of a creation and the way of a deletion.
-func (p *progress) deleteAll() error {
+func (p *progress) deleteAll() {
 	if p.op.Phase == Deleting {
 		if user, name, used := exportUsed(p.tx, p.stack); used {
 			p.finish("DELETE_FAILED", exportInUse(name, user))
-			return nil
+			return
 		}
 	}
 	busy := false
@@ -35,7 +35,7 @@ func (p *progress) deleteAll() error {
 		}
 	}
 	if busy {
-		return nil
+		return
 	}
 	why := p.failures("delete")
 	if p.op.Phase == Rollback {
@@ -44,14 +44,13 @@ func (p *progress) deleteAll() error {
 		} else {
 			p.finish("ROLLBACK_COMPLETE", "")
 		}
-		return nil
+		return
 	}
 	if why != "" {
 		p.finish("DELETE_FAILED", why)
 	} else {
 		p.finish("DELETE_COMPLETE", "")
 	}
-	return nil
 }
 
 // settledDown reports whether nothing more can be done to delete a resource in this operation.
@@ -128,7 +127,7 @@ func exportUsed(r store.Reader, st Stack) (user Stack, name string, used bool) {
 }
 
 // revert brings every resource of an update back to what it was before.
-func (p *progress) revert() error {
+func (p *progress) revert() {
 	busy := false
 	for _, id := range slices.Clone(p.order) {
 		r := p.rows[id]
@@ -147,7 +146,7 @@ func (p *progress) revert() error {
 		}
 	}
 	if busy {
-		return nil
+		return
 	}
 	var failed []string
 	for _, id := range p.order {
@@ -158,7 +157,7 @@ func (p *progress) revert() error {
 	if len(failed) > 0 {
 		p.stack.Rollback = p.op.Previous
 		p.finish("UPDATE_ROLLBACK_FAILED", fmt.Sprintf("The following resource(s) failed to update: [%s]. ", strings.Join(failed, ", ")))
-		return nil
+		return
 	}
 	p.op.Reverted = true
 	p.stack.Rollback = nil
@@ -166,7 +165,6 @@ func (p *progress) revert() error {
 		p.stack.Deployment = *p.op.Previous
 	}
 	p.enter(Cleanup, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
-	return nil
 }
 
 // takeBack undoes what the update did to one resource. A replaced one needs no work: its old self is still there.

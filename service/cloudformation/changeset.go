@@ -180,7 +180,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 		}
 		cs.ExecutionStatus = "EXECUTE_COMPLETE"
 		ChangeSets.Put(tx, cs)
-		start(tx, &st, op, status, "User Initiated")
+		start(tx, &st, op, status)
 		return nil
 	})
 }

@@ -57,7 +57,7 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 		st := st
 		prune(tx, st.Scope, at)
 		Templates.Put(tx, Template{st.Key(), d.Template, body})
-		start(tx, &st, op, "CREATE_IN_PROGRESS", "User Initiated")
+		start(tx, &st, op, "CREATE_IN_PROGRESS")
 		return nil
 	})
 	if err != nil {
@@ -83,10 +83,10 @@ func operation(ctx context.Context, st Stack, kind Kind, token *string) Operatio
 }
 
 // start writes an operation and the stack's first status of it.
-func start(tx *store.Tx, st *Stack, op Operation, status, reason string) {
+func start(tx *store.Tx, st *Stack, op Operation, status string) {
 	st.LastOperation, st.LastKind, st.LastToken = op.ID, op.Kind, op.Token
 	Operations.Put(tx, op)
-	setStatus(tx, st, op, now(), status, reason)
+	setStatus(tx, st, op, now(), status, "User Initiated")
 }
 
 // remembered is how long a deleted stack can be described by its ARN, as in AWS.

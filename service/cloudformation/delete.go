@@ -46,7 +46,7 @@ func (s *Service) DeleteStack(ctx context.Context, in *api.DeleteStackInput) (*a
 		case err == nil:
 			return invalid("Stack [%s] cannot be deleted while in status %s", st.ID, st.Status)
 		}
-		start(tx, &st, op, "DELETE_IN_PROGRESS", "User Initiated")
+		start(tx, &st, op, "DELETE_IN_PROGRESS")
 		return nil
 	})
 	if err != nil {

@@ -180,10 +180,10 @@ func (p *progress) broken(err error) error {
 }
 
 // stopping waits for what is under way, then chooses the way back.
-func (p *progress) stopping() error {
+func (p *progress) stopping() {
 	for _, id := range p.order {
 		if p.rows[id].Step != "" {
-			return nil
+			return
 		}
 	}
 	why := p.op.Reason
@@ -205,7 +205,6 @@ func (p *progress) stopping() error {
 	default:
 		p.enter(Revert, "UPDATE_ROLLBACK_IN_PROGRESS", why)
 	}
-	return nil
 }
 
 // deadline is when a creation of a stack gives up.

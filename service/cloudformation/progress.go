@@ -77,11 +77,11 @@ func (p *progress) run() error {
 		case Forward:
 			err = p.forward()
 		case Stopping:
-			err = p.stopping()
+			p.stopping()
 		case Rollback, Deleting:
-			err = p.deleteAll()
+			p.deleteAll()
 		case Revert:
-			err = p.revert()
+			p.revert()
 		case Cleanup:
 			err = p.cleanup()
 		default:

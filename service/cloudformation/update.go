@@ -103,7 +103,7 @@ func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *tem
 			}
 		}
 		Templates.Put(tx, Template{st.Key(), d.Template, body})
-		start(tx, &st, op, "UPDATE_IN_PROGRESS", "User Initiated")
+		start(tx, &st, op, "UPDATE_IN_PROGRESS")
 		return nil
 	})
 }
@@ -146,7 +146,7 @@ func (s *Service) ContinueUpdateRollback(ctx context.Context, in *api.ContinueUp
 		}
 		op := operation(ctx, st, Update, in.ClientRequestToken)
 		op.Phase, op.Desired, op.Previous, op.Skip = Revert, st.Deployment, st.Rollback, in.ResourcesToSkip
-		start(tx, &st, op, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+		start(tx, &st, op, "UPDATE_ROLLBACK_IN_PROGRESS")
 		return nil
 	})
 }

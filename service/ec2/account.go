@@ -67,8 +67,12 @@ func (s *Service) DescribeAccountAttributes(_ context.Context, in *ec2api.Descri
 	}
 	out := &ec2api.DescribeAccountAttributesOutput{}
 	for _, a := range [][2]string{
-		{"supported-platforms", "VPC"}, {"default-vpc", "none"}, {"max-instances", "20"}, {"vpc-max-security-groups-per-interface", "5"},
-		{"max-elastic-ips", strconv.Itoa(addresses)}, {"vpc-max-elastic-ips", strconv.Itoa(addresses)},
+		{"supported-platforms", "VPC"},
+		{"default-vpc", "none"},
+		{"max-instances", "20"},
+		{"vpc-max-security-groups-per-interface", "5"},
+		{"max-elastic-ips", strconv.Itoa(addresses)},
+		{"vpc-max-elastic-ips", strconv.Itoa(addresses)},
 	} {
 		if len(in.AttributeNames) == 0 || slices.Contains(in.AttributeNames, ec2api.AccountAttributeName(a[0])) {
 			out.AccountAttributes = append(out.AccountAttributes, ec2api.AccountAttribute{

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func cfnTags(tags map[string]string) []cfn.Tag {
 
 // ifThere turns the error of a deletion into nil when the resource is gone.
 func ifThere[T any](_ T, err error) error {
-	if e, ok := err.(*awsapi.Error); ok && strings.HasSuffix(e.Code, "NotFound") {
+	if e, ok := errors.AsType[*awsapi.Error](err); ok && strings.HasSuffix(e.Code, "NotFound") {
 		return nil
 	}
 	return err

@@ -252,9 +252,16 @@ func TestFiltersTagsAndPages(t *testing.T) {
 		values []string
 		want   int
 	}{
-		{"tag:Name", []string{"*microservices*"}, 7}, {"tag:Name", []string{"*-1", "*-2"}, 2}, {"tag:Name", []string{"dev-microservices-?"}, 7},
-		{"tag:Name", []string{"microservices"}, 0}, {"tag-key", []string{"Name"}, 7}, {"tag-value", []string{"*3"}, 1}, {"group-name", []string{"g*"}, 7},
-		{"group-name", []string{"G*"}, 0}, {"vpc-id", []string{id}, 8}, {"tag:Team", []string{"*"}, 0},
+		{"tag:Name", []string{"*microservices*"}, 7},
+		{"tag:Name", []string{"*-1", "*-2"}, 2},
+		{"tag:Name", []string{"dev-microservices-?"}, 7},
+		{"tag:Name", []string{"microservices"}, 0},
+		{"tag-key", []string{"Name"}, 7},
+		{"tag-value", []string{"*3"}, 1},
+		{"group-name", []string{"g*"}, 7},
+		{"group-name", []string{"G*"}, 0},
+		{"vpc-id", []string{id}, 8},
+		{"tag:Team", []string{"*"}, 0},
 	} {
 		if got := count(c.name, c.values...); got != c.want {
 			t.Errorf("filter %s=%v: %d, want %d", c.name, c.values, got, c.want)

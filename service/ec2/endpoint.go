@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -201,7 +202,7 @@ func (s *Service) DeleteVpcEndpoints(ctx context.Context, in *ec2api.DeleteVpcEn
 		for _, id := range in.VpcEndpointIds {
 			if err := deleteEndpoint(tx, scope, id); err != nil {
 				item := ec2api.UnsuccessfulItemError{Code: new("InternalError"), Message: new(err.Error())}
-				if e, ok := err.(*awsapi.Error); ok {
+				if e, ok := errors.AsType[*awsapi.Error](err); ok {
 					item = ec2api.UnsuccessfulItemError{Code: &e.Code, Message: &e.Message}
 				}
 				out.Unsuccessful = append(out.Unsuccessful, ec2api.UnsuccessfulItem{ResourceId: new(id), Error: &item})

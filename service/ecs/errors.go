@@ -30,10 +30,6 @@ func errClient(format string, args ...any) error {
 	return awsapi.Errorf("ClientException", http.StatusBadRequest, format, args...)
 }
 
-func errNotFound(format string, args ...any) error {
-	return awsapi.Errorf("ResourceNotFoundException", http.StatusBadRequest, format, args...)
-}
-
 // code is the AWS code of an error, empty when it has none.
 func code(err error) string {
 	if e, ok := errors.AsType[*awsapi.Error](err); ok {

@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -104,9 +103,6 @@ func checkPort(d TaskDefinition, container string, port int32) error {
 	}
 	return nil
 }
-
-// isNotFound says whether a row was missing.
-func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 // checkRegistry refuses a service registry whose ARN is none, or whose
 // container has no such port.

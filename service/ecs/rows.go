@@ -193,9 +193,6 @@ type Task struct {
 	Released      bool // interface given back
 }
 
-// Key of the task's cluster row.
-func (t Task) clusterKey() string { return t.Scope.Key(t.Cluster) }
-
 type eventLog struct {
 	Service string
 	Events  []event // newest first

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -13,18 +14,18 @@ func Bind(p *Plan, proto Protocol, tree, dst any) error {
 	if tree == nil {
 		return nil
 	}
-	return bind(p, proto, "", tree, reflect.ValueOf(dst).Elem())
+	return bind(p, proto, tree, reflect.ValueOf(dst).Elem())
 }
 
 // BindValue is Bind for one value of any kind, such as a payload member.
-func BindValue(p *Plan, proto Protocol, timeFormat string, tree any, dst reflect.Value) error {
+func BindValue(p *Plan, proto Protocol, tree any, dst reflect.Value) error {
 	if tree == nil {
 		return nil
 	}
-	return bind(p, proto, timeFormat, tree, dst)
+	return bind(p, proto, tree, dst)
 }
 
-func bind(p *Plan, proto Protocol, timeFormat string, node any, v reflect.Value) error {
+func bind(p *Plan, proto Protocol, node any, v reflect.Value) error {
 	switch p.Kind {
 	case Struct:
 		return bindStruct(p, proto, node, settle(v))
@@ -76,7 +77,7 @@ func bindStruct(p *Plan, proto Protocol, node any, v reflect.Value) error {
 		if child == nil {
 			continue
 		}
-		if err := bind(f.Plan, proto, f.timeFormat, child, f.Value(v)); err != nil {
+		if err := bind(f.Plan, proto, child, f.Value(v)); err != nil {
 			return under(err, f.Ref.Name)
 		}
 	}
@@ -95,7 +96,7 @@ func bindList(p *Plan, proto Protocol, node any, v reflect.Value) error {
 		if item == nil {
 			continue // null in a list that does not allow it: dropped, as AWS does
 		}
-		if err := bind(p.Elem, proto, p.elem.TimestampFormat, item, out.Index(n)); err != nil {
+		if err := bind(p.Elem, proto, item, out.Index(n)); err != nil {
 			return under(err, strconv.Itoa(i+1))
 		}
 		n++
@@ -156,7 +157,7 @@ func bindMap(p *Plan, proto Protocol, node any, v reflect.Value) error {
 			continue
 		}
 		e := reflect.New(v.Type().Elem()).Elem()
-		if err := bind(p.Elem, proto, p.elem.TimestampFormat, child, e); err != nil {
+		if err := bind(p.Elem, proto, child, e); err != nil {
 			return under(err, k)
 		}
 		out.SetMapIndex(reflect.ValueOf(k).Convert(v.Type().Key()), e)
@@ -167,7 +168,7 @@ func bindMap(p *Plan, proto Protocol, node any, v reflect.Value) error {
 
 // under puts a member's name before the path of an error from below.
 func under(err error, name string) error {
-	e, ok := err.(*DecodeError)
+	e, ok := errors.AsType[*DecodeError](err)
 	if !ok {
 		return err
 	}

@@ -19,7 +19,7 @@ func BindRequest(p *Plan, labels map[string]string, query url.Values, header htt
 		if node == nil {
 			continue
 		}
-		if err := bind(f.Plan, XML, f.timeFormat, node, f.Value(v)); err != nil {
+		if err := bind(f.Plan, XML, node, f.Value(v)); err != nil {
 			return under(err, f.Ref.Name)
 		}
 	}
@@ -172,7 +172,7 @@ func BindHeaders(p *Plan, header http.Header, status int, dst any) error {
 		if node == nil {
 			continue
 		}
-		if err := bind(f.Plan, XML, f.timeFormat, node, f.Value(v)); err != nil {
+		if err := bind(f.Plan, XML, node, f.Value(v)); err != nil {
 			return under(err, f.Ref.Name)
 		}
 	}

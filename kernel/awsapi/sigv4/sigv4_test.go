@@ -3,6 +3,7 @@ package sigv4
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -184,12 +185,12 @@ func TestMalformed(t *testing.T) {
 		r, _ := http.NewRequest("POST", "http://x/", http.NoBody)
 		r.Header.Set("Authorization", h)
 		r.Header.Set("X-Amz-Date", "20261123T030405Z")
-		if _, err := Parse(r); err == nil || err == ErrMissing {
+		if _, err := Parse(r); err == nil || errors.Is(err, ErrMissing) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	r, _ := http.NewRequest("POST", "http://x/", http.NoBody)
-	if _, err := Parse(r); err != ErrMissing {
+	if _, err := Parse(r); !errors.Is(err, ErrMissing) {
 		t.Errorf("no signature at all: %v", err)
 	}
 }

@@ -27,7 +27,7 @@ func (t *Template) checkResources() error {
 			return fail(r.Properties, "Template format error: Unresolved condition dependency %s in the Resources block of the template", r.Condition)
 		}
 		for _, n := range []*Node{r.Properties, r.Metadata} {
-			lost, err := t.checkValue(n, "Resources")
+			lost, err := t.checkValue(n)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func (t *Template) checkOutputs() error {
 			return fail(o.Value, "Template format error: Unresolved condition dependency %s in the Outputs block of the template", o.Condition)
 		}
 		for _, n := range []*Node{o.Value, o.Export} {
-			lost, err := t.checkValue(n, "Outputs")
+			lost, err := t.checkValue(n)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func unresolved(missing []string, block string) error {
 }
 
 // checkValue checks the functions in a value and returns the names it refers to that exist nowhere.
-func (t *Template) checkValue(n *Node, block string) (missing []string, err error) {
+func (t *Template) checkValue(n *Node) (missing []string, err error) {
 	if err := t.checkCalls(n, valueFunctions); err != nil {
 		return nil, err
 	}

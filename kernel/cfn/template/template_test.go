@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -186,7 +187,7 @@ func TestQuotas(t *testing.T) {
 
 func TestErrorsKnowTheirPlace(t *testing.T) {
 	_, err := Parse("Resources:\n  A:\n    Type: T\n    Properties:\n      X: !Join [a]\n", Limits{})
-	if e, ok := err.(*Error); !ok || e.Line != 5 || e.Column != 10 {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Line != 5 || e.Column != 10 {
 		t.Errorf("got %+v", err)
 	}
 }

@@ -60,7 +60,7 @@ func (d *Driver) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	if ctx.Err() != nil {
 		return 0, fmt.Errorf("exec in %s: %w", id, context.Cause(ctx))
 	}
-	return exitCode(cmd, err, filepath.Join(dir, "log"))
+	return exitCode(err, filepath.Join(dir, "log"))
 }
 
 // execArgs is runc's command line.
@@ -128,7 +128,7 @@ func runPiped(cmd *exec.Cmd) error {
 }
 
 // exitCode tells the process's own end from runc's failure to run it.
-func exitCode(cmd *exec.Cmd, err error, logFile string) (int, error) {
+func exitCode(err error, logFile string) (int, error) {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return 0, nil
 	}

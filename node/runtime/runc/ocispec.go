@@ -51,8 +51,11 @@ func (d *Driver) ociSpec(spec runtime.Spec, p runtime.Process, r record) (*specs
 		Mounts: slices.Concat(kernelMounts(spec.ShmSize), volumeMounts(spec)),
 		Linux: &specs.Linux{
 			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace}, {Type: specs.NetworkNamespace, Path: spec.NetNS},
+				{Type: specs.PIDNamespace},
+				{Type: specs.MountNamespace},
+				{Type: specs.IPCNamespace},
+				{Type: specs.UTSNamespace},
+				{Type: specs.NetworkNamespace, Path: spec.NetNS},
 			},
 			Sysctl:        spec.Sysctls,
 			MaskedPaths:   maskedPaths,

@@ -109,7 +109,8 @@ func Image(t testing.TB, configure func(*v1.Config), layers ...v1.Layer) v1.Imag
 	return img
 }
 
-// Program's image: /app, some accounts and a directory that is no root's.
+// ProgramImage has the program as /app, some accounts and a directory that is
+// no root's.
 func ProgramImage(t testing.TB) v1.Image {
 	t.Helper()
 	return Image(t, nil,
