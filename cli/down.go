@@ -30,7 +30,7 @@ func (a *app) downCommand() *cobra.Command {
 			}
 		}
 		if !all {
-			return nil
+			return a.removed(false)
 		}
 		began := time.Now()
 		if err := a.stopEngine(); err != nil {
@@ -40,9 +40,17 @@ func (a *app) downCommand() *cobra.Command {
 			return err
 		}
 		a.step("engine stopped, "+a.home+" removed", began)
-		return nil
+		return a.removed(true)
 	}
 	return cmd
+}
+
+// removed is the JSON of down.
+func (a *app) removed(engine bool) error {
+	if !a.json {
+		return nil
+	}
+	return a.print(map[string]bool{"stackDeleted": true, "engineRemoved": engine})
 }
 
 func (a *app) deleteStack(cmd *cobra.Command) error {

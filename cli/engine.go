@@ -75,7 +75,12 @@ func (a *app) engineCommand(serve func(context.Context) error) *cobra.Command {
 	cmd.AddCommand(start,
 		&cobra.Command{
 			Use: "stop", Short: "Stop the engine and every task; what it knows is kept", Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error { return a.stopEngine() },
+			RunE: func(*cobra.Command, []string) error {
+				if err := a.stopEngine(); err != nil || !a.json {
+					return err
+				}
+				return a.print(map[string]bool{"running": false})
+			},
 		},
 		&cobra.Command{
 			Use: "restart", Short: "Replace the engine process; tasks and listeners stay", Args: cobra.NoArgs,
@@ -211,7 +216,7 @@ func (a *app) engineStatus() error {
 	fmt.Fprintf(a.out, "engine %s  pid %d  up %s  restarts %d\n", st.Version, st.Pid, time.Since(st.Since).Round(time.Second), st.Restarts)
 	fmt.Fprintf(a.out, "api    %s  account %s  region %s\nstate  %s\n", c.Endpoint, c.Account, c.Region, a.home)
 	if st.LastEnd != "" {
-		fmt.Fprintf(a.out, "last engine process ended: %s\n", st.LastEnd)
+		fmt.Fprintf(a.out, "last engine process ended: %s\n", firstLine(st.LastEnd))
 	}
 	return nil
 }

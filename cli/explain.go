@@ -30,7 +30,11 @@ type failure struct {
 // also which task failed, how, and the last lines its container wrote.
 func (d *deployment) explain(st *cfnapi.Stack, failures []failure) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the deployment failed: stack %s is %s", val(st.StackName), st.StackStatus)
+	what := "deployment"
+	if strings.HasPrefix(string(st.StackStatus), "DELETE_") {
+		what = "deletion"
+	}
+	fmt.Fprintf(&b, "the %s failed: stack %s is %s", what, val(st.StackName), st.StackStatus)
 	if strings.HasPrefix(string(st.StackStatus), "UPDATE_ROLLBACK_COMPLETE") {
 		b.WriteString(": what ran before runs on")
 	}

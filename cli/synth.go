@@ -41,7 +41,10 @@ func (a *app) synthCommand() *cobra.Command {
 			if err := synth.WriteAssembly(out, m, t); err != nil {
 				return err
 			}
-			if a.terminal {
+			switch {
+			case a.json:
+				return a.print(map[string]any{"stack": m.StackName(), "output": out, "resources": len(t.Resources)})
+			case a.terminal:
 				fmt.Fprintf(a.out, "%s: %d resources in %s\n", m.StackName(), len(t.Resources), out)
 			}
 			return nil
