@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -76,6 +77,9 @@ func (p *pid1) engineLife(offset int64) life {
 		return p.engineEnded(fmt.Sprintf("it cannot be started: %v", err), false)
 	}
 	code, sig := status(<-done)
+	if sig == 0 && code == 0 {
+		return p.engineEnded("exit code 0: it was asked to", false) // its log has nothing to explain
+	}
 	if sig == 0 {
 		return p.engineEnded(fmt.Sprintf("exit code %d: %s", code, tail(p.boot.Dir, offset)), false)
 	}
@@ -145,7 +149,11 @@ func (p *pid1) engineEnded(end string, killed bool) life {
 	}
 	e.pid, e.ready, e.unsent = 0, false, nil // the next one lists
 	e.restarts++
-	e.lastEnd = end[max(0, len(end)-400):] // has to fit the status record
+	// It has to fit the status record: how it ended, and the last it wrote.
+	e.lastEnd = end
+	if how, wrote, ok := strings.Cut(end, ": "); ok {
+		e.lastEnd = how + ": " + wrote[max(0, len(wrote)-350):]
+	}
 	p.reportEngine()
 	return l
 }
