@@ -105,7 +105,7 @@ func (p *platform) logs(ctx context.Context, chosen []manifest.Service, o logsOp
 		lines = append(lines, got...)
 	}
 	if missing == len(tails) && !o.follow {
-		return &notDeployed{p.manifest.StackName()}
+		return fmt.Errorf("there is no log group %s; see whether the platform is deployed: slipway status", tails[0].group)
 	}
 	if err := out.lines(lines); err != nil || !o.follow {
 		return err
