@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type Load struct {
 	Count int
 	// Every paces each connection; 0 means as fast as it goes.
 	Every time.Duration
+	// Answered counts requests as they are answered, well or not.
+	Answered *atomic.Int64
 }
 
 // Answer is one request and what became of it.
@@ -62,7 +65,7 @@ func (r Result) Slowest() (most time.Duration) {
 func (l Load) Run(ctx context.Context) Result {
 	dialer := &net.Dialer{}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext:     func(ctx context.Context, network, _ string) (net.Conn, error) { return dialer.DialContext(ctx, network, l.Addr) },
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) { return dialer.DialContext(ctx, network, l.Addr) },
 		MaxConnsPerHost: l.Conns, MaxIdleConnsPerHost: l.Conns, MaxIdleConns: l.Conns,
 	}}
 	defer client.CloseIdleConnections()
@@ -86,6 +89,9 @@ func (l Load) Run(ctx context.Context) Result {
 				mu.Lock()
 				all = append(all, a)
 				mu.Unlock()
+				if l.Answered != nil {
+					l.Answered.Add(1)
+				}
 				if l.Every > 0 && Wait(ctx, l.Every-a.Took) != nil {
 					return
 				}
