@@ -28,10 +28,23 @@ package cfn
 
 import "context"
 
+// HalfMade marks the error of a Create that has made the resource under the name the template gave, and then failed: it is to be
+// deleted. An unmarked error says that nothing was made under that name, so that what has the name is left alone.
+func HalfMade(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &halfMade{err}
+}
+
+type halfMade struct{ error }
+
+func (e *halfMade) Unwrap() error { return e.error }
+
 // Resource makes, reads and removes resources of one type. P holds properties and attributes.
 //
 // Create fills in the id and the readOnly fields. When it fails after having made something it leaves the id set, so that the rollback can delete it; a
-// failure with an empty id means that nothing was made. A second call with the same token finds what the first one made.
+// failure with an empty id, or with the name that the template gave unless the error is HalfMade, means that nothing was made. A second call with the same token finds what the first one made.
 // Read is given the id and fills in everything else; gone is store.ErrNotFound, or an API error whose code ends in NotFound, NotFoundException or the like.
 // Delete is given all that Create or the last Update left in P, and answers nil for what is gone already.
 type Resource[P any] interface {

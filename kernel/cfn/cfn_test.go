@@ -262,3 +262,24 @@ func TestOfRefusesWrongTags(t *testing.T) {
 		}
 	}
 }
+
+// named is a type whose id is the name that the template gives.
+type named struct {
+	Name string `cfn:"id,createOnly"`
+}
+
+type failing struct{ err error }
+
+func (f failing) Create(context.Context, *named) error { return f.err }
+func (failing) Read(context.Context, *named) error     { return nil }
+func (failing) Delete(context.Context, *named) error   { return nil }
+
+func TestANameThatIsTakenIsNotOurs(t *testing.T) {
+	taken := errors.New("it exists already")
+	for err, want := range map[error]string{taken: "", HalfMade(taken): "web"} {
+		in, got := Of[named]("Test::Named", failing{err}).Create(t.Context(), map[string]any{"Name": "web"})
+		if in.ID != want || !errors.Is(got, taken) {
+			t.Errorf("%T: id %q and error %v, want id %q", err, in.ID, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package cfn
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -54,14 +55,19 @@ func (t Type) Taggable() bool {
 	return ok && !f.readOnly
 }
 
-// Create makes a resource. On failure the instance has an id if something was made that the caller must delete.
+// Create makes a resource. On failure the instance has an id if something was made that the caller must delete; a name that the
+// template gave is not enough, since it may be somebody else's (see HalfMade).
 func (t Type) Create(ctx context.Context, properties map[string]any) (Instance, error) {
 	p := t.handler.fresh()
 	if err := t.decode(properties, p); err != nil {
 		return Instance{}, err
 	}
+	given, _ := t.instance(p)
 	err := t.handler.create(ctx, p)
 	in, encErr := t.instance(p)
+	if half := (*halfMade)(nil); err != nil && in.ID == given.ID && !errors.As(err, &half) {
+		in.ID = ""
+	}
 	if err == nil {
 		err = encErr
 	}

@@ -195,7 +195,7 @@ func (r *reading) deliver(ctx context.Context, lines []string) error {
 		}
 	}
 	done := r.at - r.frame.pending()
-	if err := os.WriteFile(r.offset, strconv.AppendInt(nil, done, 10), 0o600); err != nil {
+	if err := keepOffset(r.offset, done); err != nil {
 		r.log.Warn("log offset cannot be kept", "file", r.offset, "err", err)
 	}
 	if step := done &^ 4095; step-r.punched >= punchStep {
@@ -204,6 +204,18 @@ func (r *reading) deliver(ctx context.Context, lines []string) error {
 		}
 	}
 	return nil
+}
+
+// keepOffset overwrites the digits in place: the file is never shorter, so an
+// engine that is killed in between leaves the old offset or the new one.
+func keepOffset(path string, offset int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteAt(fmt.Appendf(nil, "%019d", offset), 0)
+	return err
 }
 
 // insist repeats a write until it succeeds or ctx ends.

@@ -72,7 +72,7 @@ func (h repositories) Create(ctx context.Context, p *repositoryProps) error {
 	}
 	p.RepositoryName = name
 	if err := h.apply(ctx, p); err != nil {
-		return err
+		return cfn.HalfMade(err)
 	}
 	return h.Read(ctx, p)
 }

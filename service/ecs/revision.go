@@ -14,7 +14,7 @@ import (
 
 // newDeployment begins a revision; id as AWS makes them: 19 digits.
 func newDeployment(rev Revision, now time.Time) Deployment {
-	id := fmt.Sprintf("ecs-svc/%019d", rand.Int64N(8_999_999_999_999_999_999)+1_000_000_000_000_000_000)
+	id := fmt.Sprintf("ecs-svc/%019d", rand.Int64N(8_000_000_000_000_000_000)+1_000_000_000_000_000_000)
 	return Deployment{
 		Revision: rev, ID: id, CreatedAt: now, UpdatedAt: now,
 		RolloutState: "IN_PROGRESS", Reason: "ECS deployment " + id + " in progress.",
@@ -89,6 +89,9 @@ func checkBalancer(r store.Reader, d TaskDefinition, lb ecsapi.LoadBalancer) err
 	}
 	if !elbv2.Attached(r, *lb.TargetGroupArn) {
 		return errInvalid("The target group with targetGroupArn %s does not have an associated load balancer.", *lb.TargetGroupArn)
+	}
+	if lb.AdvancedConfiguration != nil {
+		return errUnsupported(notYet("advancedConfiguration of load balancers"))
 	}
 	return checkPort(d, value(lb.ContainerName), value(lb.ContainerPort))
 }

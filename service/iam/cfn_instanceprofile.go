@@ -3,6 +3,8 @@ package iam
 import (
 	"context"
 
+	"github.com/slipway-dev/slipway/kernel/cfn"
+
 	api "github.com/slipway-dev/slipway/api/iamapi"
 )
 
@@ -20,7 +22,6 @@ func (r profileResource) Create(ctx context.Context, p *profileProperties) error
 	if name == "" {
 		name = generated(ctx, 128)
 	}
-	p.InstanceProfileName = "" // nothing is made yet
 	_, err := r.s.CreateInstanceProfile(ctx, &api.CreateInstanceProfileInput{InstanceProfileName: &name, Path: optional(p.Path), Tags: tagList(owned(ctx, nil))})
 	row, getErr := Profiles.Get(r.s.store.Snapshot(), profileKey(account(ctx), name))
 	if is(err, "EntityAlreadyExists") && getErr == nil && ours(ctx, row.Tags) {
@@ -30,7 +31,7 @@ func (r profileResource) Create(ctx context.Context, p *profileProperties) error
 		return err
 	}
 	p.InstanceProfileName, p.Arn = name, row.ARN()
-	return r.roles(ctx, name, row.Role, p.Roles)
+	return cfn.HalfMade(r.roles(ctx, name, row.Role, p.Roles))
 }
 
 // roles exchanges the role that is in for the one that should be.

@@ -38,7 +38,6 @@ func (r roleResource) Create(ctx context.Context, p *roleProperties) error {
 		return err
 	}
 	name := p.RoleName
-	p.RoleName = "" // nothing is made yet
 	_, err = r.s.CreateRole(ctx, &api.CreateRoleInput{
 		RoleName: &name, AssumeRolePolicyDocument: trust, Path: optional(p.Path), Description: optional(p.Description),
 		MaxSessionDuration: p.MaxSessionDuration, PermissionsBoundary: optional(p.PermissionsBoundary), Tags: tagList(owned(ctx, p.Tags)),
@@ -51,9 +50,8 @@ func (r roleResource) Create(ctx context.Context, p *roleProperties) error {
 	if err != nil {
 		return err
 	}
-	p.RoleName = name
 	if err := r.policies(ctx, name, nil, p); err != nil {
-		return err
+		return cfn.HalfMade(err)
 	}
 	row, err := principal(r.s.store.Snapshot(), account(ctx), Role, name)
 	p.Arn, p.RoleID = row.ARN(), row.ID

@@ -49,7 +49,7 @@ func (h logGroups) Create(ctx context.Context, p *logGroupProps) error {
 		return err
 	}
 	p.LogGroupName = name
-	return h.apply(ctx, p)
+	return cfn.HalfMade(h.apply(ctx, p))
 }
 
 func (p *logGroupProps) check() error {
