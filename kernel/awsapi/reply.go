@@ -28,6 +28,7 @@ func (m *Mux) reply(x *exchange, out any) error {
 	if plan != nil && plan.EventStream() != nil {
 		return m.replyEvents(x, plan, v)
 	}
+	v = full(plan, v)
 	header, status := x.w.Header(), http.StatusOK
 	var body []byte
 	switch x.protocol {
@@ -53,6 +54,27 @@ func (m *Mux) reply(x *exchange, out any) error {
 	}
 	m.write(x, status, body)
 	return nil
+}
+
+// full is the answer with its lists made where there are none. AWS sends them
+// empty, so code that indexes an answer (boto3's "Vpcs") relies on them; inside
+// of a list's entries services differ, and operations say what is there.
+func full(plan *codec.Plan, v reflect.Value) reflect.Value {
+	if plan == nil {
+		return v
+	}
+	c := reflect.New(v.Type()).Elem()
+	c.Set(v) // an operation may keep what it returned
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		if f.Plan.Kind != codec.List || !f.InBody() {
+			continue
+		}
+		if fv := f.Value(c); fv.IsNil() {
+			fv.Set(reflect.MakeSlice(fv.Type(), 0, 0))
+		}
+	}
+	return c
 }
 
 func (m *Mux) write(x *exchange, status int, body []byte) {
@@ -86,9 +108,21 @@ func ec2Body(x *exchange, plan *codec.Plan, v reflect.Value) []byte {
 	name := x.operation.model.Name
 	b := append(make([]byte, 0, 1024), declaration+"<"+name+`Response xmlns="`+x.service.model.Metadata.XMLNamespace+`/"><requestId>`+x.id+"</requestId>"...)
 	if plan != nil {
+		emptyLists(v)
 		b = codec.AppendXMLMembers(b, plan, v)
 	}
 	return append(b, "</"+name+"Response>"...)
+}
+
+// emptyLists makes nil lists of the answer itself empty: EC2 answers
+// <vpcSet/> where there is no VPC, and clients count on the element.
+func emptyLists(v reflect.Value) {
+	v = reflect.Indirect(v)
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Slice && f.IsNil() && f.CanSet() && f.Type().Elem().Kind() != reflect.Uint8 {
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		}
+	}
 }
 
 // replyREST writes headers, status and a body that is one member or all.
