@@ -65,7 +65,9 @@ func (r Result) Slowest() (most time.Duration) {
 func (l Load) Run(ctx context.Context) Result {
 	dialer := &net.Dialer{}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) { return dialer.DialContext(ctx, network, l.Addr) },
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, l.Addr)
+		},
 		MaxConnsPerHost: l.Conns, MaxIdleConnsPerHost: l.Conns, MaxIdleConns: l.Conns,
 	}}
 	defer client.CloseIdleConnections()
