@@ -55,6 +55,10 @@ func newBench(change func(*Config)) *bench {
 	Handle(ec2, "DescribeVpcs", func(context.Context, *ec2api.DescribeVpcsInput) (*ec2api.DescribeVpcsOutput, error) {
 		return nil, Errorf("InvalidVpcID.NotFound", 400, "The vpc ID 'vpc-<1>' does not exist")
 	})
+	Handle(ecs, "ListTasks", func(context.Context, *ecsapi.ListTasksInput) (*ecsapi.ListTasksOutput, error) { return &ecsapi.ListTasksOutput{}, nil })
+	Handle(ec2, "DescribeSubnets", func(context.Context, *ec2api.DescribeSubnetsInput) (*ec2api.DescribeSubnetsOutput, error) {
+		return &ec2api.DescribeSubnetsOutput{}, nil
+	})
 	Handle(sts, "GetCallerIdentity", func(ctx context.Context, _ *stsapi.GetCallerIdentityInput) (*stsapi.GetCallerIdentityOutput, error) {
 		c := CallerOf(ctx)
 		return &stsapi.GetCallerIdentityOutput{Account: &c.Account, Arn: &c.ARN, UserId: &c.UserID}, nil
@@ -118,6 +122,7 @@ func TestAnswersAreAWSs(t *testing.T) {
 		want    []string
 	}{
 		{"json: good", jsonCall(listClusters, "{}"), "ecs", goodKey, 200, []string{`{"clusterArns":["a","b"],"nextToken":`}},
+		{"json: nothing found", jsonCall(ecsPrefix+"ListTasks", "{}"), "ecs", goodKey, 200, []string{`{"taskArns":[]}`}},
 		{"json: wrong secret", jsonCall(listClusters, "{}"), "ecs", wrong, 400, []string{`"__type":"InvalidSignatureException"`, "does not match the signature you provided"}},
 		{"json: unknown key", jsonCall(listClusters, "{}"), "ecs", stranger, 400, []string{`"UnrecognizedClientException"`, "The security token included in the request is invalid."}},
 		{"json: stray token", jsonCall(listClusters, "{}"), "ecs", tokened, 400, []string{`"UnrecognizedClientException"`}},
@@ -142,6 +147,7 @@ func TestAnswersAreAWSs(t *testing.T) {
 		{"query: validation", formCall("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=short&RoleSessionName=xx"), "", goodKey, 400, []string{"<Code>ValidationError</Code>", "2 validation errors detected: Value &#39;short&#39; at &#39;roleArn&#39;"}},
 		{"query: unimplemented", formCall("Action=GetSessionToken&Version=2011-06-15"), "sts", goodKey, 400, []string{"<Code>InvalidAction</Code>", "GetSessionToken of sts is not implemented by this engine"}},
 		{"ec2: error", formCall("Action=DescribeVpcs&Version=2016-11-15"), "ec2", goodKey, 400, []string{"<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>The vpc ID 'vpc-&lt;1&gt;' does not exist</Message>", "<RequestID>"}},
+		{"ec2: nothing found", formCall("Action=DescribeSubnets&Version=2016-11-15"), "ec2", goodKey, 200, []string{"</requestId><subnetSet></subnetSet></DescribeSubnetsResponse>"}},
 		{"ec2: wrong secret", formCall("Action=DescribeVpcs&Version=2016-11-15"), "ec2", wrong, 401, []string{"<Code>AuthFailure</Code>"}},
 		{"ec2: range", formCall("Action=DescribeVpcs&Version=2016-11-15&MaxResults=2"), "ec2", goodKey, 400, []string{"<Code>InvalidParameterValue</Code>", "Expecting a value greater than or equal to 5"}},
 		{"ec2: not a number", formCall("Action=DescribeVpcs&Version=2016-11-15&MaxResults=two"), "ec2", goodKey, 400, []string{"<Code>InvalidParameterValue</Code>", "MaxResults"}},
@@ -343,7 +349,7 @@ func TestMetricsAndCoverage(t *testing.T) {
 			implemented++
 		}
 	}
-	if implemented != 7 {
+	if implemented != 9 {
 		t.Errorf("%d implemented", implemented)
 	}
 }
