@@ -51,9 +51,8 @@ type Task struct {
 	DNS           string // address of the resolver, VPC+2; empty: 169.254.169.253
 	TaskRoleARN   string
 	ExecutionRole string
-	CPU           int // CPU units of the task, 1024 = one vCPU; 0 = no limit
-	MemoryMiB     int // of the task; 0 = no limit
-	PIDMode       string
+	CPU           int  // CPU units of the task, 1024 = one vCPU; 0 = no limit
+	MemoryMiB     int  // of the task; 0 = no limit
 	ExecEnabled   bool // ECS Exec
 
 	Containers []Container
@@ -79,7 +78,6 @@ type Container struct {
 	WorkingDirectory string
 	Hostname         string
 	ReadOnlyRoot     bool
-	Privileged       bool // refused on Fargate
 	Interactive      bool
 	PseudoTerminal   bool
 	InitProcess      bool // linuxParameters.initProcessEnabled
@@ -148,15 +146,12 @@ type HealthCheck struct {
 
 // Log sends the container's output to a log group (the awslogs driver).
 type Log struct {
-	Group           string
-	Stream          string // <prefix>/<container>/<task id>
-	Region          string
-	CreateGroup     bool
-	DatetimeFormat  string
-	MultilineStart  string // awslogs-multiline-pattern
-	NonBlocking     bool
-	MaxBufferBytes  int
-	DriverUnhandled string // a driver that is not awslogs: its lines are kept, not sent
+	Group          string
+	Stream         string // <prefix>/<container>/<task id>
+	Region         string
+	CreateGroup    bool
+	DatetimeFormat string
+	MultilineStart string // awslogs-multiline-pattern
 }
 
 // Last statuses of tasks and containers, in the order they are passed

@@ -19,7 +19,7 @@ func assignment(t Task, d TaskDefinition, subnet ec2.Subnet, c Cluster) agent.Ta
 		LaunchType: string(t.LaunchType), CapacityProvider: t.Provider, AvailabilityZone: t.Zone, Tags: t.Tags,
 		VPC: subnet.VPC, Interface: t.Interface, SubnetID: t.SubnetID, SubnetCIDR: subnet.CIDR, IP: t.IP, MAC: t.MAC, PrivateDNS: t.PrivateDNS,
 		TaskRoleARN: value(d.Spec.TaskRoleArn), ExecutionRole: value(d.Spec.ExecutionRoleArn),
-		CPU: atoi(t.CPU), MemoryMiB: atoi(t.Memory), PIDMode: string(d.Spec.PidMode), ExecEnabled: t.ExecEnabled,
+		CPU: atoi(t.CPU), MemoryMiB: atoi(t.Memory), ExecEnabled: t.ExecEnabled,
 	}
 	if o := t.Overrides; o != nil {
 		a.TaskRoleARN = *orString(o.TaskRoleArn, a.TaskRoleARN)
@@ -108,15 +108,11 @@ func container(t Task, d ecsapi.ContainerDefinition) agent.Container {
 	return c
 }
 
-// logTarget follows the awslogs options; other drivers are named and their
-// lines kept, not sent.
+// logTarget follows the options of awslogs, which is the only driver.
 func logTarget(t Task, d ecsapi.ContainerDefinition) *agent.Log {
 	lc := d.LogConfiguration
 	if lc == nil {
 		return nil
-	}
-	if lc.LogDriver != "awslogs" {
-		return &agent.Log{DriverUnhandled: string(lc.LogDriver)}
 	}
 	o := lc.Options
 	region := o["awslogs-region"]
@@ -129,7 +125,7 @@ func logTarget(t Task, d ecsapi.ContainerDefinition) *agent.Log {
 	}
 	return &agent.Log{
 		Group: o["awslogs-group"], Stream: stream, Region: region, CreateGroup: o["awslogs-create-group"] == "true",
-		DatetimeFormat: o["awslogs-datetime-format"], MultilineStart: o["awslogs-multiline-pattern"], NonBlocking: o["mode"] == "non-blocking",
+		DatetimeFormat: o["awslogs-datetime-format"], MultilineStart: o["awslogs-multiline-pattern"],
 	}
 }
 

@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
@@ -120,13 +121,10 @@ func (r serviceResource) Update(ctx context.Context, before, after *servicePrope
 	if _, err := r.UpdateService(ctx, in); err != nil {
 		return err
 	}
-	_, err := r.retag(after.ServiceArn, func(tags map[string]string) {
+	return r.retag(after.ServiceArn, func(tags map[string]string) {
 		clear(tags)
-		for k, v := range req.AllTags(after.Tags) {
-			tags[k] = v
-		}
+		maps.Copy(tags, req.AllTags(after.Tags))
 	})
-	return err
 }
 
 // Settled is true when the deployment has completed; a deployment that failed

@@ -23,19 +23,18 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *ecsapi.Registe
 		return nil, err
 	}
 	tags := tagMap(in.Tags)
-	request, fromStack := cfn.From(ctx)
+	request, _ := cfn.From(ctx)
 	var out TaskDefinition
 	err := s.store.Update(func(tx *store.Tx) error {
 		name := value(in.Family)
-		if fromStack {
+		if request.Token != "" {
 			// A repeated creation after a crash finds the revision it made.
 			for d := range TaskDefinitions.List(tx, caller.Key(name, "")) {
-				if d.Tags[creationTag] == request.Token {
+				if d.Token == request.Token {
 					out = d
 					return nil
 				}
 			}
-			tags[creationTag] = request.Token
 		}
 		f, err := families.Get(tx, caller.Key(name))
 		if err != nil {
@@ -43,7 +42,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *ecsapi.Registe
 		}
 		f.Last++
 		families.Put(tx, f)
-		out = TaskDefinition{Scope: caller.Scope, Family: name, Revision: f.Last, Spec: spec, Tags: tags}
+		out = TaskDefinition{Scope: caller.Scope, Family: name, Revision: f.Last, Spec: spec, Tags: tags, Token: request.Token}
 		out.Spec.Revision = new(int32(f.Last))
 		out.Spec.TaskDefinitionArn = new(out.ARN())
 		TaskDefinitions.Put(tx, out)
@@ -52,15 +51,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *ecsapi.Registe
 	if err != nil {
 		return nil, err
 	}
-	return &ecsapi.RegisterTaskDefinitionOutput{TaskDefinition: &out.Spec, Tags: visibleTags(out.Tags)}, nil
-}
-
-// creationTag marks the revision that a creation by CloudFormation made. It
-// is never shown.
-const creationTag = "slipway:creation"
-
-func visibleTags(tags map[string]string) []ecsapi.Tag {
-	return slices.DeleteFunc(tagList(tags), func(t ecsapi.Tag) bool { return *t.Key == creationTag })
+	return &ecsapi.RegisterTaskDefinitionOutput{TaskDefinition: &out.Spec, Tags: tagList(out.Tags)}, nil
 }
 
 // definitionOf fills in the defaults that ECS shows.
@@ -70,7 +61,7 @@ func definitionOf(in *ecsapi.RegisterTaskDefinitionInput) ecsapi.TaskDefinition 
 		ContainerDefinitions: slices.Clone(in.ContainerDefinitions), Volumes: orEmpty(in.Volumes),
 		PlacementConstraints: orEmpty(in.PlacementConstraints), RequiresCompatibilities: in.RequiresCompatibilities,
 		Cpu: cpuUnits(in.Cpu), Memory: memoryMiB(in.Memory), PidMode: in.PidMode, IpcMode: in.IpcMode, ProxyConfiguration: in.ProxyConfiguration,
-		EphemeralStorage: in.EphemeralStorage, RuntimePlatform: in.RuntimePlatform, EnableFaultInjection: in.EnableFaultInjection,
+		EphemeralStorage: in.EphemeralStorage, RuntimePlatform: in.RuntimePlatform, InferenceAccelerators: in.InferenceAccelerators, EnableFaultInjection: in.EnableFaultInjection,
 		Status: active, Compatibilities: []ecsapi.Compatibility{"EC2", "FARGATE"}, RequiresAttributes: []ecsapi.Attribute{},
 	}
 	if d.NetworkMode == "" {
@@ -164,7 +155,7 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *ecsapi.Describ
 	}
 	out := &ecsapi.DescribeTaskDefinitionOutput{TaskDefinition: &d.Spec}
 	if slices.Contains(in.Include, "TAGS") {
-		out.Tags = visibleTags(d.Tags)
+		out.Tags = tagList(d.Tags)
 	}
 	return out, nil
 }

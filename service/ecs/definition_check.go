@@ -89,6 +89,9 @@ func checkDefinition(d *ecsapi.TaskDefinition) error {
 	if !essential {
 		return errClient("A task definition must have at least one essential container.")
 	}
+	if err := checkSupported(d); err != nil {
+		return err
+	}
 	return checkDependencies(d.ContainerDefinitions)
 }
 
@@ -103,6 +106,9 @@ func checkFargate(d *ecsapi.TaskDefinition) error {
 	memory, err2 := strconv.Atoi(*d.Memory)
 	if err1 != nil || err2 != nil || !validSize(cpu, memory) {
 		return errClient("No Fargate configuration exists for given values: %s CPU, %s memory. See the Amazon ECS documentation for the valid values.", *d.Cpu, *d.Memory)
+	}
+	if e := d.EphemeralStorage; e != nil && (value(e.SizeInGiB) < 21 || value(e.SizeInGiB) > 200) {
+		return errClient("Ephemeral storage must be between 21 and 200 GiB.")
 	}
 	return nil
 }

@@ -22,6 +22,10 @@ func errServiceNotActive() error {
 	return awsapi.Errorf("ServiceNotActiveException", http.StatusBadRequest, "Service was not ACTIVE.")
 }
 
+func errPlacement() error {
+	return errInvalid("Placement constraints and strategies are not supported with FARGATE launch type.")
+}
+
 func errInvalid(format string, args ...any) error {
 	return awsapi.Errorf("InvalidParameterException", http.StatusBadRequest, format, args...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -54,6 +55,12 @@ func (l launch) start(tx *store.Tx) (Task, error) {
 	if t.Provider != "" {
 		t.LaunchType = "FARGATE"
 	}
+	t.EphemeralGiB = 20 // what every Fargate task has
+	for _, e := range []*ecsapi.EphemeralStorage{l.definition.Spec.EphemeralStorage, value(l.overrides).EphemeralStorage} {
+		if e != nil {
+			t.EphemeralGiB = value(e.SizeInGiB)
+		}
+	}
 	t.CreatedAt, t.DesiredStatus, t.Platform = l.now, "RUNNING", "1.4.0"
 	t.Overrides, t.Tags = l.overrides, l.tags
 	t.CPU, t.Memory = value(l.definition.Spec.Cpu), value(l.definition.Spec.Memory)
@@ -70,8 +77,20 @@ func (l launch) start(tx *store.Tx) (Task, error) {
 	t.Zone, t.SubnetID, t.Interface = eni.AZ, eni.Subnet, eni.ID
 	t.IP, t.MAC, t.PrivateDNS = eni.IP, eni.MAC, eni.PrivateDNSName
 	Tasks.Put(tx, t)
-	agent.Tasks.Put(tx, assignment(t, l.definition, subnet, l.cluster))
+	a := assignment(t, l.definition, subnet, l.cluster)
+	a.DNS = resolver(tx, t.Scope, subnet.VPC)
+	agent.Tasks.Put(tx, a)
 	return t, nil
+}
+
+// resolver is the address of a VPC's name server: the base of its primary
+// block plus two.
+func resolver(r store.Reader, sc arn.Scope, vpc string) string {
+	v, err := ec2.VPCs.Get(r, sc.Key(vpc))
+	if err != nil || len(v.CIDRs) == 0 {
+		return "" // the agent falls back on the address that all VPCs have
+	}
+	return netip.MustParsePrefix(v.CIDRs[0].Block).Masked().Addr().Next().Next().String()
 }
 
 func orString(p *string, def string) *string {
@@ -118,8 +137,8 @@ func (l launch) provider() string {
 	var ps []placement.Provider
 	for _, i := range l.strategy {
 		p := placement.Provider{Name: value(i.CapacityProvider), Base: int(value(i.Base)), Weight: int(value(i.Weight))}
-		if len(l.strategy) == 1 && i.Weight == nil {
-			p.Weight = 1
+		if len(l.strategy) == 1 {
+			p.Weight = max(p.Weight, 1) // a weight is a share, and this one's is all
 		}
 		for _, t := range l.peers {
 			if t.Provider == p.Name {

@@ -35,10 +35,16 @@ var Services = store.NewTable("ecs/service", func(r ServiceRow) string { return 
 	}))
 
 // Tasks are keyed by ARN; "service" lists them by service key, "cluster" by
-// cluster key, "draining" those that wait for their targets, under "".
+// cluster key, "token" by cluster and the token of RunTask, "draining" those that wait for their targets, under "".
 var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
 	store.Index("service", func(t Task) []string { return nonEmpty(t.ServiceKey) }),
 	store.Index("cluster", func(t Task) []string { return []string{t.Scope.Key(t.Cluster)} }),
+	store.Index("token", func(t Task) []string {
+		if t.ClientToken == "" {
+			return nil
+		}
+		return []string{t.Scope.Key(t.Cluster, t.ClientToken)}
+	}),
 	store.Index("draining", func(t Task) []string {
 		if t.Draining {
 			return []string{""}
@@ -77,6 +83,7 @@ type TaskDefinition struct {
 	Revision int
 	Spec     ecsapi.TaskDefinition
 	Tags     map[string]string
+	Token    string // of the creation by CloudFormation that made it
 }
 
 // ARN of the revision.
@@ -178,6 +185,8 @@ type Task struct {
 	Overrides     *ecsapi.TaskOverride
 	Tags          map[string]string
 	ExecEnabled   bool
+	EphemeralGiB  int32
+	ClientToken   string // of RunTask
 	CreatedAt     time.Time
 	LoadBalancers []ecsapi.LoadBalancer
 	Registries    []ecsapi.ServiceRegistry

@@ -75,7 +75,10 @@ func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow
 	case in.DeploymentController != nil && in.DeploymentController.Type != "ECS":
 		return row, awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment controller %s is not supported by this engine.", in.DeploymentController.Type)
 	case len(in.PlacementConstraints) > 0 || len(in.PlacementStrategy) > 0:
-		return row, errInvalid("Placement constraints and strategies are not supported with FARGATE launch type.")
+		return row, errPlacement()
+	}
+	if err := checkServiceSupported(in.ServiceConnectConfiguration, in.VolumeConfigurations, in.VpcLatticeConfigurations); err != nil {
+		return row, err
 	}
 	if row.PropagateTags == "" {
 		row.PropagateTags = "NONE"
@@ -99,9 +102,10 @@ func deploymentConfiguration(in *ecsapi.DeploymentConfiguration) (ecsapi.Deploym
 	if c.Strategy == "" {
 		c.Strategy = "ROLLING"
 	}
+	if err := errUnsupported(unsupportedDeployment(c)); err != nil {
+		return c, err
+	}
 	switch {
-	case c.Strategy != "ROLLING":
-		return c, awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment strategy %s is not supported by this engine yet; use ROLLING.", c.Strategy)
 	case *c.MaximumPercent < 100 || *c.MaximumPercent > 1000000:
 		return c, errInvalid("maximumPercent must be at least 100.")
 	case *c.MinimumHealthyPercent < 0 || *c.MinimumHealthyPercent > 100:
@@ -124,6 +128,12 @@ func revisionOf(in *ecsapi.CreateServiceInput) Revision {
 // deployment, and so does forceNewDeployment; a desired count does not.
 func (s *Service) UpdateService(ctx context.Context, in *ecsapi.UpdateServiceInput) (*ecsapi.UpdateServiceOutput, error) {
 	sc := awsapi.CallerOf(ctx).Scope
+	if len(in.PlacementConstraints) > 0 || len(in.PlacementStrategy) > 0 {
+		return nil, errPlacement()
+	}
+	if err := checkServiceSupported(in.ServiceConnectConfiguration, in.VolumeConfigurations, in.VpcLatticeConfigurations); err != nil {
+		return nil, err
+	}
 	var out ServiceRow
 	err := s.store.Update(func(tx *store.Tx) error {
 		c, err := cluster(tx, sc, in.Cluster)

@@ -92,10 +92,15 @@ func TestARevisionThatCannotRunIsRolledBack(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.create("good", 2)
 				w.let(10 * time.Second)
+				before := must(w.ListTasks(w.ctx, &ecsapi.ListTasksInput{Cluster: new("c")})).TaskArns
 				w.deploy(image)
 				w.let(2 * time.Minute)
 				svc := w.service()
 				d := svc.Deployments[0]
+				after := must(w.ListTasks(w.ctx, &ecsapi.ListTasksInput{Cluster: new("c")})).TaskArns
+				if !slices.Equal(before, after) {
+					t.Errorf("the tasks that worked were replaced: %v, then %v", before, after)
+				}
 				if d.RolloutState != "COMPLETED" || *d.TaskDefinition != here.ARN("ecs", "task-definition/web:1") || *svc.RunningCount != 2 {
 					t.Errorf("after the rollback: %s %s, %d running\n%s", d.RolloutState, *d.TaskDefinition, *svc.RunningCount, w.transcript())
 				}

@@ -177,11 +177,25 @@ func (st *step) judgeBreaker() {
 	if !value(c.Rollback) || last == nil || d.RollsBack != "" {
 		return // nothing to return to: it stalls
 	}
-	back := newDeployment(*last, st.now)
-	back.RollsBack = d.ID
-	back.Reason = "ECS deployment circuit breaker: rolling back to deploymentId " + st.row.LastCompletedID + "."
+	failed := d.ID
 	announce(st.tx, st.row, st.now, "rolling back to deployment "+st.row.LastCompletedID+".")
+	back := st.deploymentToReturnTo()
+	back.RollsBack, back.RolloutState, back.UpdatedAt = failed, "IN_PROGRESS", st.now
+	back.Reason = "ECS deployment circuit breaker: rolling back to deploymentId " + st.row.LastCompletedID + "."
 	st.row.begin(back)
+}
+
+// deploymentToReturnTo takes the last completed deployment out of the list,
+// so that its tasks stay; when it is gone already, a new one of its revision.
+func (st *step) deploymentToReturnTo() Deployment {
+	for i, d := range st.row.Deployments {
+		if d.ID == st.row.LastCompletedID {
+			st.row.Deployments = slices.Delete(slices.Clone(st.row.Deployments), i, i+1)
+			d.FailedTasks, d.Streak, d.NotBefore = 0, 0, time.Time{}
+			return d
+		}
+	}
+	return newDeployment(*st.row.LastCompleted, st.now)
 }
 
 // act carries out the plan.
@@ -288,9 +302,9 @@ func (st *step) taskTags(d TaskDefinition) map[string]string {
 	var tags map[string]string
 	switch st.row.PropagateTags {
 	case "SERVICE":
-		tags = mergeTags(st.row.Tags, nil)
+		tags = propagated(st.row.Tags)
 	case "TASK_DEFINITION":
-		tags = definitionTags(d)
+		tags = propagated(d.Tags)
 	default:
 		tags = map[string]string{}
 	}

@@ -27,78 +27,89 @@ func tagList(tags map[string]string) []ecsapi.Tag {
 	return out
 }
 
+// propagated are the tags that may be propagated: what begins with aws: stays
+// where it is.
+func propagated(tags map[string]string) map[string]string {
+	out := make(map[string]string, len(tags))
+	for k, v := range tags {
+		if !strings.HasPrefix(k, "aws:") {
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // TagResource adds tags to a cluster, task definition, service or task.
 func (s *Service) TagResource(_ context.Context, in *ecsapi.TagResourceInput) (*ecsapi.TagResourceOutput, error) {
-	_, err := s.retag(value(in.ResourceArn), func(tags map[string]string) { maps.Copy(tags, tagMap(in.Tags)) })
-	return &ecsapi.TagResourceOutput{}, err
+	return &ecsapi.TagResourceOutput{}, s.retag(value(in.ResourceArn), func(tags map[string]string) { maps.Copy(tags, tagMap(in.Tags)) })
 }
 
 // UntagResource removes tags by key.
 func (s *Service) UntagResource(_ context.Context, in *ecsapi.UntagResourceInput) (*ecsapi.UntagResourceOutput, error) {
-	_, err := s.retag(value(in.ResourceArn), func(tags map[string]string) {
+	return &ecsapi.UntagResourceOutput{}, s.retag(value(in.ResourceArn), func(tags map[string]string) {
 		for _, k := range in.TagKeys {
 			delete(tags, k)
 		}
 	})
-	return &ecsapi.UntagResourceOutput{}, err
 }
 
 // ListTagsForResource answers the tags of a resource.
 func (s *Service) ListTagsForResource(_ context.Context, in *ecsapi.ListTagsForResourceInput) (*ecsapi.ListTagsForResourceOutput, error) {
-	tags, err := s.retag(value(in.ResourceArn), nil)
+	found, err := findTagged(s.store.Snapshot(), value(in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	return &ecsapi.ListTagsForResourceOutput{Tags: tagList(tags)}, nil
+	return &ecsapi.ListTagsForResourceOutput{Tags: tagList(found.tags)}, nil
 }
 
-// retag finds the resource of an ARN, changes its tags if change is not nil,
-// and returns them.
-func (s *Service) retag(ref string, change func(map[string]string)) (tags map[string]string, err error) {
+// retag changes the tags of a resource.
+func (s *Service) retag(ref string, change func(map[string]string)) error {
+	return s.store.Update(func(tx *store.Tx) error {
+		found, err := findTagged(tx, ref)
+		if err != nil {
+			return err
+		}
+		tags := maps.Clone(found.tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		change(tags)
+		found.put(tx, tags)
+		return nil
+	})
+}
+
+// tagged is a row that has tags.
+type tagged struct {
+	tags map[string]string
+	put  func(tx *store.Tx, tags map[string]string)
+}
+
+func findTagged(r store.Reader, ref string) (tagged, error) {
 	a, err := arn.Parse(ref)
 	if err != nil {
-		return nil, errInvalid("Invalid ARN: %s", ref)
+		return tagged{}, errInvalid("Invalid ARN: %s", ref)
 	}
-	err = s.store.Update(func(tx *store.Tx) error {
-		edit := func(old map[string]string) map[string]string {
-			if tags = maps.Clone(old); tags == nil {
-				tags = map[string]string{}
-			}
-			if change != nil {
-				change(tags)
-			}
-			return tags
+	kind, rest, _ := strings.Cut(a.Resource, "/")
+	switch kind {
+	case "cluster":
+		if c, err := Clusters.Get(r, a.Scope().Key(rest)); err == nil {
+			return tagged{c.Tags, func(tx *store.Tx, tags map[string]string) { c.Tags = tags; Clusters.Put(tx, c) }}, nil
 		}
-		kind, rest, _ := strings.Cut(a.Resource, "/")
-		switch kind {
-		case "cluster":
-			if c, err := Clusters.Get(tx, a.Scope().Key(rest)); err == nil {
-				c.Tags = edit(c.Tags)
-				Clusters.Put(tx, c)
-				return nil
-			}
-		case "service":
-			if r, err := Services.Get(tx, a.Scope().Key(rest)); err == nil {
-				r.Tags = edit(r.Tags)
-				Services.Put(tx, r)
-				return nil
-			}
-		case "task":
-			if t, err := Tasks.Get(tx, ref); err == nil {
-				t.Tags = edit(t.Tags)
-				Tasks.Put(tx, t)
-				return nil
-			}
-		case "task-definition":
-			if d, err := findDefinition(tx, a.Scope(), ref); err == nil {
-				d.Tags = edit(d.Tags)
-				TaskDefinitions.Put(tx, d)
-				return nil
-			}
-		default:
-			return errInvalid("Resource type not supported: %s", kind)
+	case "service":
+		if row, err := Services.Get(r, a.Scope().Key(rest)); err == nil {
+			return tagged{row.Tags, func(tx *store.Tx, tags map[string]string) { row.Tags = tags; Services.Put(tx, row) }}, nil
 		}
-		return errInvalid("The specified resource %s was not found.", ref)
-	})
-	return tags, err
+	case "task":
+		if t, err := Tasks.Get(r, ref); err == nil {
+			return tagged{t.Tags, func(tx *store.Tx, tags map[string]string) { t.Tags = tags; Tasks.Put(tx, t) }}, nil
+		}
+	case "task-definition":
+		if d, err := findDefinition(r, a.Scope(), ref); err == nil {
+			return tagged{d.Tags, func(tx *store.Tx, tags map[string]string) { d.Tags = tags; TaskDefinitions.Put(tx, d) }}, nil
+		}
+	default:
+		return tagged{}, errInvalid("Resource type not supported: %s", kind)
+	}
+	return tagged{}, errInvalid("The specified resource %s was not found.", ref)
 }

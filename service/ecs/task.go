@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -13,86 +12,6 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 )
-
-// RunTask starts up to ten tasks that no service looks after.
-func (s *Service) RunTask(ctx context.Context, in *ecsapi.RunTaskInput) (*ecsapi.RunTaskOutput, error) {
-	caller := awsapi.CallerOf(ctx)
-	count := 1
-	if in.Count != nil {
-		count = int(*in.Count)
-	}
-	if count < 1 || count > 10 {
-		return nil, errInvalid("Count must be between 1 and 10.")
-	}
-	out := &ecsapi.RunTaskOutput{}
-	var started []Task
-	err := s.store.Update(func(tx *store.Tx) error {
-		started, out.Failures = nil, []ecsapi.Failure{}
-		c, err := cluster(tx, caller.Scope, in.Cluster)
-		if err != nil {
-			return err
-		}
-		d, err := activeDefinition(tx, caller.Scope, value(in.TaskDefinition))
-		if err != nil {
-			return err
-		}
-		launchType, strategy, err := capacity(c, in.LaunchType, in.CapacityProviderStrategy)
-		if err != nil {
-			return err
-		}
-		if err := checkNetwork(tx, caller.Scope, in.NetworkConfiguration); err != nil {
-			return err
-		}
-		if err := checkOverrides(d, in.Overrides); err != nil {
-			return err
-		}
-		tags := tagMap(in.Tags)
-		if in.PropagateTags == "TASK_DEFINITION" {
-			tags = mergeTags(definitionTags(d), tags)
-		}
-		group := value(in.Group)
-		if group == "" {
-			group = "family:" + d.Family
-		}
-		for range count {
-			t, err := launch{
-				cluster: c, definition: d, launchType: launchType, strategy: strategy, network: in.NetworkConfiguration,
-				overrides: in.Overrides, tags: tags, now: time.Now().UTC(), peers: started,
-				task: Task{Group: group, StartedBy: value(in.StartedBy), ExecEnabled: value(in.EnableExecuteCommand)},
-			}.start(tx)
-			if e, ok := errors.AsType[*errNoPlace](err); ok {
-				out.Failures = append(out.Failures, ecsapi.Failure{Reason: &e.reason})
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			started = append(started, t)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	snap := s.store.Snapshot()
-	out.Tasks = []ecsapi.Task{}
-	for _, t := range started {
-		out.Tasks = append(out.Tasks, describeTask(snap, t, true))
-	}
-	return out, nil
-}
-
-func checkOverrides(d TaskDefinition, o *ecsapi.TaskOverride) error {
-	if o == nil {
-		return nil
-	}
-	for _, c := range o.ContainerOverrides {
-		if !slices.ContainsFunc(d.Spec.ContainerDefinitions, func(def ecsapi.ContainerDefinition) bool { return *def.Name == value(c.Name) }) {
-			return errInvalid("Override for container named %s is not a container in the TaskDefinition.", value(c.Name))
-		}
-	}
-	return nil
-}
 
 // StopTask stops a task now, without draining.
 func (s *Service) StopTask(ctx context.Context, in *ecsapi.StopTaskInput) (*ecsapi.StopTaskOutput, error) {

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
@@ -38,7 +37,7 @@ func describeTask(r store.Reader, t Task, tags bool) ecsapi.Task {
 		PullStartedAt: stamp(st.PullStartedAt), PullStoppedAt: stamp(st.PullStoppedAt), StartedAt: stamp(st.StartedAt),
 		StoppingAt: stamp(st.StoppingAt), StoppedAt: stamp(st.StoppedAt), ExecutionStoppedAt: stamp(st.ExecutionStoppedAt),
 		Overrides: t.Overrides, Attributes: []ecsapi.Attribute{{Name: new("ecs.cpu-architecture"), Value: new("x86_64")}},
-		EphemeralStorage: &ecsapi.EphemeralStorage{SizeInGiB: new(int32(20))}, Tags: []ecsapi.Tag{},
+		EphemeralStorage: &ecsapi.EphemeralStorage{SizeInGiB: &t.EphemeralGiB}, Tags: []ecsapi.Tag{},
 		Attachments: []ecsapi.Attachment{attachment(t, st)}, Containers: []ecsapi.Container{}, InferenceAccelerators: []ecsapi.InferenceAccelerator{},
 	}
 	if t.StartedBy != "" {
@@ -139,18 +138,3 @@ func attachment(t Task, st agent.Status) ecsapi.Attachment {
 		},
 	}
 }
-
-// mergeTags lays tags over others; what begins with aws: is ECS's own.
-func mergeTags(under, over map[string]string) map[string]string {
-	out := map[string]string{}
-	for _, m := range []map[string]string{under, over} {
-		for k, v := range m {
-			if !strings.HasPrefix(k, "aws:") && k != creationTag {
-				out[k] = v
-			}
-		}
-	}
-	return out
-}
-
-func definitionTags(d TaskDefinition) map[string]string { return mergeTags(d.Tags, nil) }

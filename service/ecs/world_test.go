@@ -106,11 +106,18 @@ func (w *world) update(fn func(tx *store.Tx) error) {
 	}
 }
 
+func keys[T any](r store.Reader, table *store.Table[T]) (out []string) {
+	for row := range table.List(r, "") {
+		out = append(out, table.Key(row))
+	}
+	return out
+}
+
 // playAgent takes tasks through their life as their image says.
 func (w *world) playAgent() loop.Loop {
 	return loop.Loop{
 		Name: "agent", Workers: 100,
-		List: func(*store.Snapshot) []string { return nil },
+		List: func(r *store.Snapshot) []string { return keys(r, agent.Tasks) },
 		Keys: func(_ *store.Snapshot, c store.Change) []string {
 			if c.Table == agent.Tasks.Name() {
 				return []string{c.Key}
@@ -161,7 +168,7 @@ func (w *world) noteStop(t agent.Task) {
 func (w *world) playBalancer() loop.Loop {
 	return loop.Loop{
 		Name: "balancer", Workers: 100,
-		List: func(*store.Snapshot) []string { return nil },
+		List: func(r *store.Snapshot) []string { return keys(r, elbv2.Targets) },
 		Keys: func(_ *store.Snapshot, c store.Change) []string {
 			if c.Table == elbv2.Targets.Name() {
 				return []string{c.Key}
