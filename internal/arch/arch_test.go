@@ -43,7 +43,7 @@ var rules = []struct {
 }
 
 // serviceOrder holds services to one direction: each may import those before it.
-var serviceOrder = []string{"iam", "sts", "ec2", "logs", "ecr", "servicediscovery", "elbv2", "ecs", "cloudformation"}
+var serviceOrder = []string{"iam", "sts", "ec2", "logs", "ecr", "servicediscovery", "elbv2", "ecs", "cloudwatch", "cloudformation"}
 
 func TestImportsGoDownOnly(t *testing.T) {
 	for file, imports := range imports(t) {
