@@ -108,21 +108,9 @@ func ec2Body(x *exchange, plan *codec.Plan, v reflect.Value) []byte {
 	name := x.operation.model.Name
 	b := append(make([]byte, 0, 1024), declaration+"<"+name+`Response xmlns="`+x.service.model.Metadata.XMLNamespace+`/"><requestId>`+x.id+"</requestId>"...)
 	if plan != nil {
-		emptyLists(v)
 		b = codec.AppendXMLMembers(b, plan, v)
 	}
 	return append(b, "</"+name+"Response>"...)
-}
-
-// emptyLists makes nil lists of the answer itself empty: EC2 answers
-// <vpcSet/> where there is no VPC, and clients count on the element.
-func emptyLists(v reflect.Value) {
-	v = reflect.Indirect(v)
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Slice && f.IsNil() && f.CanSet() && f.Type().Elem().Kind() != reflect.Uint8 {
-			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
-		}
-	}
 }
 
 // replyREST writes headers, status and a body that is one member or all.
