@@ -109,8 +109,13 @@ func (p puller) Pull(ctx context.Context, task agent.Task, ref string) (runtime.
 		return runtime.Image{}, fmt.Errorf("pull image manifest has been retried 1 time(s): failed to resolve ref %s: "+
 			"this engine reaches no registry but its own; push the image there and name it <repositoryUri>:<tag>", ref)
 	}
+	snap := p.store.Snapshot()
+	eni, err := ec2.Interfaces.Get(snap, task.Scope.Key(task.Interface))
+	if err != nil {
+		return runtime.Image{}, fmt.Errorf("network interface %s of the task: %w", task.Interface, err)
+	}
 	for _, api := range []string{"ecr.api", "ecr.dkr"} {
-		if ok, why := ec2.Reaches(p.store.Snapshot(), task.Scope, task.SubnetID, api); !ok {
+		if ok, why := eni.Reaches(snap, api); !ok {
 			return runtime.Image{}, fmt.Errorf("the task cannot pull image %s from the registry: there is a connection issue between the task and %s. "+
 				"Check your task network configuration: %s", ref, api, why)
 		}

@@ -3,49 +3,35 @@ package ec2
 import (
 	"fmt"
 	"net/netip"
-	"strings"
+	"slices"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/vpc"
 )
 
-// Reaches tells whether a subnet may reach an AWS service ("ecr.api", "ecr.dkr",
-// "logs", "s3", "secretsmanager" and so on) or the "internet", by an interface endpoint with private DNS that
-// lets the subnet in on port 443, by a gateway endpoint, or by a route to a NAT or internet
-// gateway. why says what is in the way. With a route to an internet
-// gateway it is taken for granted that the interface has a public address:
-// InterfaceReaches knows.
-func Reaches(r store.Reader, scope arn.Scope, subnetID, service string) (ok bool, why string) {
-	s, err := Subnets.Get(r, scope.Key(subnetID))
-	if err != nil {
-		return false, "the subnet " + subnetID + " does not exist"
-	}
-	return s.reaches(r, service, Interface{}, true)
-}
-
-// InterfaceReaches is Reaches for one interface: its security groups must let
-// the request out, and an internet gateway needs its public address.
-func InterfaceReaches(r store.Reader, i Interface, service string) (ok bool, why string) {
+// Reaches tells whether an interface may reach an AWS service ("ecr.api",
+// "ecr.dkr", "logs", "s3", "secretsmanager" and so on) or the "internet" on
+// port 443: by an interface endpoint with private DNS that lets it in, by a
+// gateway endpoint, or by a route to a NAT gateway or, with a public address,
+// to an internet gateway. Its security groups must let the request out. why
+// says what is in the way.
+func (i Interface) Reaches(r store.Reader, service string) (ok bool, why string) {
 	s, err := Subnets.Get(r, i.Scope.Key(i.Subnet))
 	if err != nil {
 		return false, "the subnet " + i.Subnet + " does not exist"
 	}
-	return s.reaches(r, service, i, publicIP(r, i) != "")
-}
-
-func (s Subnet) reaches(r store.Reader, service string, from Interface, public bool) (bool, string) {
 	for e := range Endpoints.By(r, "vpc", s.Scope.Key(s.VPC)) {
 		if !e.gateway() && e.PrivateDNS && e.Service == "com.amazonaws."+s.Scope.Region+"."+service {
-			return e.admits(r, s, from)
+			return e.admits(r, i)
 		}
 	}
 	want := netip.MustParseAddr("1.1.1.1") // any address of the internet
 	if cidrs, ok := gatewayServices[service]; ok {
 		want = netip.MustParsePrefix(cidrs[0]).Addr().Next()
 	}
-	if from.ID != "" && !groupsPermit(r, from.Scope, from.Groups, true, func(p Peer) bool { return p.covers(s.Scope.Region, want) }) {
-		return false, fmt.Sprintf("the security groups of %s do not let it out on port 443", from.ID)
+	if !groupsPermit(r, i.Scope, i.Groups, true, func(p Peer) bool { return p.covers(s.Scope.Region, want) }) {
+		return false, fmt.Sprintf("the security groups of %s do not let it out on port 443", i.ID)
 	}
 	best := vpc.Route{Target: vpc.Blackhole}
 	found := false
@@ -59,40 +45,28 @@ func (s Subnet) reaches(r store.Reader, service string, from Interface, public b
 		return false, fmt.Sprintf("the route table of %s has no route there, and the VPC no endpoint for it", s.ID)
 	case best.Target == vpc.Blackhole:
 		return false, fmt.Sprintf("the route %s of %s leads to a gateway that is not in service", best.Dest, s.ID)
-	case best.Target == vpc.Internet && !public:
+	case best.Target == vpc.Internet && publicIP(r, i) == "":
 		return false, fmt.Sprintf("the subnet %s routes to an internet gateway, and the interface has no public address", s.ID)
 	}
 	return true, ""
 }
 
 // admits tells whether an interface endpoint is in service and its security
-// groups, and those of the interface, let a request from the subnet pass.
-func (e Endpoint) admits(r store.Reader, s Subnet, from Interface) (bool, string) {
+// groups, and those of the interface, let a request pass.
+func (e Endpoint) admits(r store.Reader, from Interface) (bool, string) {
 	if e.State != "available" {
 		return false, fmt.Sprintf("the endpoint %s is %s", e.ID, e.State)
 	}
-	source := netip.MustParsePrefix(s.CIDR).Addr()
-	if from.IP != "" {
-		source = netip.MustParseAddr(from.IP)
-	}
-	in := func(p Peer) bool {
-		if p.GroupID != "" { // of a subnet alone it is not known which groups its interfaces have
-			return from.ID == "" || strings.Contains(" "+strings.Join(from.Groups, " ")+" ", " "+p.GroupID+" ")
+	with := func(groups []string, ip string) func(Peer) bool {
+		return func(p Peer) bool {
+			return p.GroupID != "" && slices.Contains(groups, p.GroupID) || p.covers(e.Scope.Region, netip.MustParseAddr(ip))
 		}
-		return p.covers(s.Scope.Region, source)
 	}
-	if !groupsPermit(r, e.Scope, e.Groups, false, in) {
-		return false, fmt.Sprintf("the security groups of the endpoint %s do not let %s in on port 443", e.ID, source)
+	if !groupsPermit(r, e.Scope, e.Groups, false, with(from.Groups, from.IP)) {
+		return false, fmt.Sprintf("the security groups of the endpoint %s do not let %s in on port 443", e.ID, from.IP)
 	}
 	for _, id := range e.Interfaces {
-		i, err := Interfaces.Get(r, e.Scope.Key(id))
-		if err != nil || from.ID == "" {
-			continue
-		}
-		out := func(p Peer) bool {
-			return p.covers(s.Scope.Region, netip.MustParseAddr(i.IP)) || p.GroupID != "" && strings.Contains(" "+strings.Join(e.Groups, " ")+" ", " "+p.GroupID+" ")
-		}
-		if !groupsPermit(r, from.Scope, from.Groups, true, out) {
+		if i, err := Interfaces.Get(r, e.Scope.Key(id)); err == nil && !groupsPermit(r, from.Scope, from.Groups, true, with(e.Groups, i.IP)) {
 			return false, fmt.Sprintf("the security groups of %s do not let it out to the endpoint %s on port 443", from.ID, e.ID)
 		}
 	}

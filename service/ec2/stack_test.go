@@ -296,30 +296,31 @@ func TestReaches(t *testing.T) {
 	run(t, func(s *Service, ctx context.Context) {
 		k := newStack(t, s, ctx)
 		k.reference()
-		reach := func(subnet, service string) bool {
-			ok, why := Reaches(s.store.Snapshot(), scope, k.made[subnet].ID, service)
-			if ok != (why == "") {
-				t.Errorf("%s to %s: %v, %q", subnet, service, ok, why)
-			}
-			return ok
+		private, err := Interfaces.Get(s.store.Snapshot(), scope.Key(k.made["Interface"].ID))
+		if err != nil {
+			t.Fatal(err)
 		}
 		expect := func(when string, want map[string]bool) {
 			t.Helper()
 			for service, ok := range want {
-				if reach("Private0", service) != ok {
-					t.Errorf("%s: private subnet to %s: %v", when, service, !ok)
+				if got, why := private.Reaches(s.store.Snapshot(), service); got != ok || got != (why == "") {
+					t.Errorf("%s: private subnet to %s: %v, %q", when, service, got, why)
 				}
 			}
 		}
 		expect("with NAT", map[string]bool{"internet": true, "ecr.api": true, "logs": true, "s3": true})
-		if !reach("Public0", "internet") {
-			t.Error("public subnet to the internet")
+		var public Interface
+		if err := s.store.Update(func(tx *store.Tx) (err error) {
+			public, err = CreateInterface(tx, scope, InterfaceSpec{ID: "eni-public", SubnetID: k.made["Public0"].ID, PublicIP: true})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if ok, why := public.Reaches(s.store.Snapshot(), "internet"); !ok {
+			t.Errorf("public subnet to the internet: %s", why)
 		}
 		k.update("Private0Route", props{"RouteTableId": k.made["Private0Table"].ID, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": k.made["Gateway"].ID})
-		i, _ := Interfaces.Get(s.store.Snapshot(), scope.Key(k.made["Interface"].ID))
-		if ok, _ := InterfaceReaches(s.store.Snapshot(), i, "internet"); ok {
-			t.Error("an interface without public address got through an internet gateway")
-		}
+		expect("without a public address", map[string]bool{"internet": false})
 		must[*ec2api.DeleteRouteOutput](t)(s.DeleteRoute(ctx, &ec2api.DeleteRouteInput{RouteTableId: new(k.made["Private0Table"].ID), DestinationCidrBlock: new("0.0.0.0/0")}))
 		expect("with endpoints only", map[string]bool{"internet": false, "ecr.api": false, "logs": true, "s3": true})
 		must[*ec2api.RevokeSecurityGroupIngressOutput](t)(s.RevokeSecurityGroupIngress(ctx, &ec2api.RevokeSecurityGroupIngressInput{GroupId: new(k.made["EndpointGroup"].ID), IpPermissions: tcp(443, fromCIDR("10.0.0.0/16"))}))

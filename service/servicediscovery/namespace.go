@@ -10,6 +10,7 @@ import (
 	api "github.com/slipway-dev/slipway/api/servicediscoveryapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/service/ec2"
 )
 
 const (
@@ -55,8 +56,10 @@ func (s *Service) createNamespace(ctx context.Context, n Namespace, tags []api.T
 			Operations.Put(tx, o)
 			return nil // the very request, repeated
 		}
-		if n.Type == Private && !s.vpcExists(tx, n.Scope, n.VPC) {
-			return invalid("The VPC that you chose, %s in region %s, is either not found or you don't have access to it.", n.VPC, n.Scope.Region)
+		if n.Type == Private {
+			if _, err := ec2.VPCs.Get(tx, n.Scope.Key(n.VPC)); err != nil {
+				return invalid("The VPC that you chose, %s in region %s, is either not found or you don't have access to it.", n.VPC, n.Scope.Region)
+			}
 		}
 		for other := range Namespaces.By(tx, "name", n.Scope.Key(strings.ToLower(n.Name))) {
 			if other.VPC != n.VPC {

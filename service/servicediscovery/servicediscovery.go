@@ -28,16 +28,12 @@ import (
 type Config struct {
 	Store *store.Store
 	Log   *slog.Logger // nil: discard
-	// VPCExists tells whether a private namespace may be made in a VPC. nil
-	// believes every id.
-	VPCExists func(r store.Reader, scope arn.Scope, vpcID string) bool
 }
 
 // Service implements the Cloud Map API.
 type Service struct {
-	store     *store.Store
-	log       *slog.Logger
-	vpcExists func(r store.Reader, scope arn.Scope, vpcID string) bool
+	store *store.Store
+	log   *slog.Logger
 }
 
 // New makes the service.
@@ -45,10 +41,7 @@ func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.VPCExists == nil {
-		c.VPCExists = func(store.Reader, arn.Scope, string) bool { return true }
-	}
-	return &Service{store: c.Store, log: c.Log, vpcExists: c.VPCExists}
+	return &Service{store: c.Store, log: c.Log}
 }
 
 // Tables are the rows of this service.

@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/service/ec2"
 )
 
 var here = arn.Scope{Account: "123456789012", Region: "eu-central-1"}
@@ -31,12 +32,20 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	st, err := store.Open(store.Config{}, Tables()...)
+	st, err := store.Open(store.Config{}, append(Tables(), ec2.Tables()...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := st.Update(func(tx *store.Tx) error {
+		for _, id := range []string{"vpc-1", "vpc-2"} {
+			ec2.VPCs.Put(tx, ec2.VPC{Meta: ec2.Meta{Scope: here, ID: id}})
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	w := &world{t: t, store: st}
-	w.service = New(Config{Store: st, VPCExists: func(_ store.Reader, _ arn.Scope, id string) bool { return id != "vpc-gone" }})
+	w.service = New(Config{Store: st})
 	cred := awsapi.Credential{AccessKey: "AKID", SecretKey: "s", Account: here.Account}
 	mux := awsapi.NewMux(awsapi.Config{Credentials: func(string) (awsapi.Credential, bool) { return cred, true }}, w.service.API())
 	server := httptest.NewServer(mux)
