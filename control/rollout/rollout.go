@@ -70,7 +70,9 @@ type Stop struct {
 type Plan struct {
 	// Start is how many tasks of the primary deployment to start.
 	Start int
-	Stop  []Stop
+	// Replacing is how many of these take the place of unhealthy tasks.
+	Replacing int
+	Stop      []Stop
 	// Complete is true when the primary deployment runs, checked, in full and
 	// nothing of an older one is left.
 	Complete bool
@@ -164,6 +166,7 @@ func (d *decision) start() {
 		return
 	}
 	d.plan.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)))
+	d.plan.Replacing = min(d.plan.Start, len(d.primary)-good)
 }
 
 // replaceUnhealthy stops the primary's unhealthy tasks once others have taken

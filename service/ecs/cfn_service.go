@@ -66,7 +66,7 @@ func (r serviceResource) Create(ctx context.Context, p *serviceProperties) error
 	out, err := r.CreateService(ctx, &ecsapi.CreateServiceInput{
 		ServiceName: &p.ServiceName, Cluster: optional(p.Cluster), TaskDefinition: optional(p.TaskDefinition), DesiredCount: p.DesiredCount,
 		LaunchType: p.LaunchType, CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
-		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: p.LoadBalancers, ServiceRegistries: p.ServiceRegistries,
+		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: orEmpty(p.LoadBalancers), ServiceRegistries: orEmpty(p.ServiceRegistries),
 		DeploymentConfiguration: p.DeploymentConfiguration, DeploymentController: p.DeploymentController,
 		HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds, EnableExecuteCommand: p.EnableExecuteCommand,
 		EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags, SchedulingStrategy: p.SchedulingStrategy,
@@ -104,16 +104,22 @@ func (r serviceResource) Read(ctx context.Context, p *serviceProperties) error {
 	return nil
 }
 
+// update asks for all that the template says, but the count. A balancer or
+// registry that it no longer has goes.
+func (p *serviceProperties) update() *ecsapi.UpdateServiceInput {
+	return &ecsapi.UpdateServiceInput{
+		Cluster: optional(p.Cluster), Service: &p.ServiceArn, TaskDefinition: optional(p.TaskDefinition),
+		CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
+		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: p.LoadBalancers, ServiceRegistries: p.ServiceRegistries,
+		DeploymentConfiguration: p.DeploymentConfiguration, HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds,
+		EnableExecuteCommand: p.EnableExecuteCommand, EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags,
+		AvailabilityZoneRebalancing: p.AvailabilityZoneRebalancing, ServiceConnectConfiguration: p.ServiceConnectConfiguration,
+	}
+}
+
 func (r serviceResource) Update(ctx context.Context, before, after *serviceProperties) error {
 	req, _ := cfn.From(ctx)
-	in := &ecsapi.UpdateServiceInput{
-		Cluster: optional(after.Cluster), Service: &after.ServiceArn, TaskDefinition: optional(after.TaskDefinition),
-		CapacityProviderStrategy: after.CapacityProviderStrategy, PlatformVersion: after.PlatformVersion,
-		NetworkConfiguration: after.NetworkConfiguration.api(), LoadBalancers: after.LoadBalancers, ServiceRegistries: after.ServiceRegistries,
-		DeploymentConfiguration: after.DeploymentConfiguration, HealthCheckGracePeriodSeconds: after.HealthCheckGracePeriodSeconds,
-		EnableExecuteCommand: after.EnableExecuteCommand, EnableECSManagedTags: after.EnableECSManagedTags, PropagateTags: after.PropagateTags,
-		AvailabilityZoneRebalancing: after.AvailabilityZoneRebalancing, ServiceConnectConfiguration: after.ServiceConnectConfiguration,
-	}
+	in := after.update()
 	// A count that the template did not change is left to who scales.
 	if !reflect.DeepEqual(before.DesiredCount, after.DesiredCount) {
 		in.DesiredCount = after.DesiredCount
@@ -138,7 +144,7 @@ func (r serviceResource) Settled(ctx context.Context, p *serviceProperties) (boo
 		return false, errServiceNotActive()
 	}
 	d := row.Deployments[0]
-	rolledBack := d.RollsBack != "" && d.TaskDefinition != r.definitionARN(ctx, p)
+	rolledBack := d.RollsBack != "" && !r.wanted(ctx, p, d.Revision)
 	if d.RolloutState == "FAILED" || rolledBack {
 		why := ""
 		for _, x := range row.Deployments {
@@ -152,12 +158,14 @@ func (r serviceResource) Settled(ctx context.Context, p *serviceProperties) (boo
 	return d.RolloutState == "COMPLETED" && row.SteadyAnnounced, nil
 }
 
-func (r serviceResource) definitionARN(ctx context.Context, p *serviceProperties) string {
-	d, err := findDefinition(r.store.Snapshot(), awsapi.CallerOf(ctx).Scope, p.TaskDefinition)
-	if err != nil {
-		return p.TaskDefinition
+// wanted says whether a revision is what the template asks for. When a
+// deployment has failed, it is not: the one before is back.
+func (r serviceResource) wanted(ctx context.Context, p *serviceProperties, rev Revision) bool {
+	asked, _ := applyRevision(rev, p.update())
+	if d, err := findDefinition(r.store.Snapshot(), awsapi.CallerOf(ctx).Scope, asked.TaskDefinition); err == nil {
+		asked.TaskDefinition = d.ARN()
 	}
-	return d.ARN()
+	return reflect.DeepEqual(asked, rev)
 }
 
 // Delete drains the service and waits until its last task is gone: what it

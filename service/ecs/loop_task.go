@@ -140,7 +140,7 @@ func (t *Task) register(tx *store.Tx, now time.Time) {
 	for _, lb := range t.LoadBalancers {
 		group := value(lb.TargetGroupArn)
 		if err := elbv2.RegisterTarget(tx, group, t.IP, int(value(lb.ContainerPort)), t.Zone); err != nil {
-			t.announce(tx, now, "was unable to register targets in (target-group "+group+"): "+err.Error())
+			t.complain(tx, now, "was unable to register targets in (target-group "+group+"): "+err.Error())
 			continue
 		}
 		t.announce(tx, now, "registered 1 targets in (target-group "+group+")")
@@ -154,7 +154,7 @@ func (t *Task) register(tx *store.Tx, now time.Time) {
 			attrs["AWS_INSTANCE_PORT"] = strconv.Itoa(p)
 		}
 		if err := servicediscovery.RegisterInstance(tx, value(r.RegistryArn), t.ID, attrs); err != nil {
-			t.announce(tx, now, "was unable to register an instance in "+value(r.RegistryArn)+": "+err.Error())
+			t.complain(tx, now, "was unable to register an instance in "+value(r.RegistryArn)+": "+err.Error())
 		}
 	}
 }
@@ -203,12 +203,8 @@ func (t *Task) deregister(tx *store.Tx, now time.Time) {
 // awaitsTargets says whether a balancer may still send requests to the task.
 func (t Task) awaitsTargets(r store.Reader) bool {
 	return slices.ContainsFunc(t.LoadBalancers, func(lb ecsapi.LoadBalancer) bool {
-		for _, target := range elbv2.GroupTargets(r, value(lb.TargetGroupArn)) {
-			if target.ID == t.IP && target.Port == int(value(lb.ContainerPort)) {
-				return true
-			}
-		}
-		return false
+		_, there := t.targetOf(r, lb)
+		return there
 	})
 }
 
@@ -216,5 +212,12 @@ func (t Task) awaitsTargets(r store.Reader) bool {
 func (t Task) announce(tx *store.Tx, now time.Time, text string) {
 	if row, err := Services.Get(tx, t.ServiceKey); err == nil {
 		announce(tx, row, now, text)
+	}
+}
+
+// complain is announce for what may go on for long.
+func (t Task) complain(tx *store.Tx, now time.Time, text string) {
+	if row, err := Services.Get(tx, t.ServiceKey); err == nil {
+		complain(tx, row, now, text)
 	}
 }

@@ -152,9 +152,8 @@ type Deployment struct {
 	UpdatedAt    time.Time
 	RolloutState ecsapi.DeploymentRolloutState
 	Reason       string
-	FailedTasks  int  // counted by the circuit breaker
-	Streak       int  // failures in a row, for the throttle
-	Ran          bool // some task of it has been RUNNING
+	FailedTasks  int // counted by the circuit breaker
+	Streak       int // failures in a row, for the throttle
 	NotBefore    time.Time
 	LastFailure  string // of a task, for error messages
 	RollsBack    string // id of the failed deployment that this one undoes

@@ -120,7 +120,7 @@ func revisionOf(in *ecsapi.CreateServiceInput) Revision {
 	return Revision{
 		TaskDefinition: value(in.TaskDefinition), LaunchType: in.LaunchType, Strategy: in.CapacityProviderStrategy,
 		PlatformVersion: value(in.PlatformVersion), Network: in.NetworkConfiguration,
-		LoadBalancers: in.LoadBalancers, Registries: in.ServiceRegistries, ServiceConnect: in.ServiceConnectConfiguration,
+		LoadBalancers: slices.Concat(in.LoadBalancers), Registries: slices.Concat(in.ServiceRegistries), ServiceConnect: in.ServiceConnectConfiguration,
 	}
 }
 
@@ -222,10 +222,10 @@ func applyRevision(rev Revision, in *ecsapi.UpdateServiceInput) (_ Revision, cha
 		rev.PlatformVersion, changed = *in.PlatformVersion, true
 	}
 	if in.LoadBalancers != nil {
-		rev.LoadBalancers, changed = in.LoadBalancers, true
+		rev.LoadBalancers, changed = slices.Concat(in.LoadBalancers), true // none is nil
 	}
 	if in.ServiceRegistries != nil {
-		rev.Registries, changed = in.ServiceRegistries, true
+		rev.Registries, changed = slices.Concat(in.ServiceRegistries), true
 	}
 	if in.ServiceConnectConfiguration != nil {
 		rev.ServiceConnect, changed = in.ServiceConnectConfiguration, true

@@ -1,9 +1,6 @@
 package ecs
 
 import (
-	"fmt"
-	"time"
-
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
@@ -85,32 +82,4 @@ func describeDeployment(row ServiceRow, d Deployment, primary bool, c taskCounts
 		out.Status, out.DesiredCount = new("PRIMARY"), new(int32(row.DesiredCount))
 	}
 	return out
-}
-
-// keptEvents is how many events a service shows.
-const keptEvents = 100
-
-// announce adds an event. A text that already stands as the newest one of its
-// kind is not repeated.
-func announce(tx *store.Tx, row ServiceRow, now time.Time, text string) {
-	key := row.Key(row.Cluster, row.Name)
-	log, err := events.Get(tx, key)
-	if err != nil {
-		log = eventLog{Service: key}
-	}
-	text = "(service " + row.Name + ") " + text
-	if len(log.Events) > 0 && log.Events[0].Text == text {
-		return
-	}
-	log.Next++
-	e := event{ID: eventID(row, log.Next), At: now, Text: text}
-	log.Events = append([]event{e}, log.Events[:min(len(log.Events), keptEvents-1)]...)
-	events.Put(tx, log)
-}
-
-// eventID is a UUID-shaped id made of the creation of the service and the
-// event's number.
-func eventID(row ServiceRow, n int) string {
-	born := fmt.Sprintf("%016x", row.CreatedAt.UnixNano())
-	return fmt.Sprintf("%s-%s-4%s-8000-%012x", born[:8], born[8:12], born[12:15], n)
 }

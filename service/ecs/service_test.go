@@ -33,6 +33,8 @@ func TestAServiceComesUpAndIsSteady(t *testing.T) {
 		}
 		want := `(service web) has started 3 tasks: (task task-1) (task task-2) (task task-3).
 (service web) registered 1 targets in (target-group GROUP)
+(service web) registered 1 targets in (target-group GROUP)
+(service web) registered 1 targets in (target-group GROUP)
 (service web) (deployment deployment-1) deployment completed.
 (service web) has reached a steady state.
 `

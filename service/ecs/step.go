@@ -90,7 +90,11 @@ func (st *step) countFailure(t Task, why string) {
 	}
 	d.LastFailure = why
 	d.Streak++
-	d.NotBefore = st.now.Add(st.scaled(rollout.Throttle(d.Streak)))
+	wait := rollout.Throttle(d.Streak)
+	d.NotBefore = st.now.Add(st.scaled(wait))
+	if wait > 0 && !t.WasHealthy {
+		complain(st.tx, st.row, st.now, "is unable to consistently start tasks successfully.")
+	}
 	if d.RolloutState == "IN_PROGRESS" && !t.WasHealthy {
 		d.FailedTasks++
 		d.UpdatedAt = st.now
@@ -112,9 +116,9 @@ func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 	}
 	for _, lb := range t.LoadBalancers {
 		out.Checked = true
-		state := targetState(st.tx, lb, t.IP)
-		healthy = healthy && state == "healthy"
-		failed = failed || state == "unhealthy"
+		target, _ := t.targetOf(st.tx, lb)
+		healthy = healthy && target.State == elbv2.Healthy
+		failed = failed || target.State == elbv2.Unhealthy
 	}
 	out.Healthy = out.Checked && out.Running && healthy
 	if failed && out.Running {
@@ -139,7 +143,6 @@ func (st *step) noteHealthy(t *Task, r rollout.Task) {
 	if d == nil {
 		return
 	}
-	d.Ran = true
 	if (r.Healthy || settled) && !t.WasHealthy {
 		t.WasHealthy = true
 		Tasks.Put(st.tx, *t)
@@ -147,13 +150,11 @@ func (st *step) noteHealthy(t *Task, r rollout.Task) {
 	}
 }
 
-func targetState(r store.Reader, lb ecsapi.LoadBalancer, ip string) string {
-	for _, target := range elbv2.GroupTargets(r, value(lb.TargetGroupArn)) {
-		if target.ID == ip && target.Port == int(value(lb.ContainerPort)) {
-			return target.State
-		}
-	}
-	return ""
+// targetOf is the task as a target of one of its balancers.
+func (t Task) targetOf(r store.Reader, lb ecsapi.LoadBalancer) (elbv2.Target, bool) {
+	key := elbv2.Targets.Key(elbv2.Target{GroupARN: value(lb.TargetGroupArn), ID: t.IP, Port: int(value(lb.ContainerPort))})
+	target, err := elbv2.Targets.Get(r, key)
+	return target, err == nil
 }
 
 // judgeBreaker fails the primary deployment at the circuit breaker's
@@ -168,10 +169,7 @@ func (st *step) judgeBreaker() {
 		return
 	}
 	d.RolloutState, d.UpdatedAt = "FAILED", st.now
-	d.Reason = "ECS deployment circuit breaker: task failed to start."
-	if d.Ran {
-		d.Reason = "ECS deployment circuit breaker: tasks failed health checks."
-	}
+	d.Reason = "ECS deployment circuit breaker: task failed to start." // so too for failed checks
 	announce(st.tx, st.row, st.now, "(deployment "+d.ID+") deployment failed: tasks failed to start.")
 	last := st.row.LastCompleted
 	if !value(c.Rollback) || last == nil || d.RollsBack != "" {
@@ -213,7 +211,7 @@ func (st *step) act() error {
 	}
 	if st.plan.Blocked && !st.row.BlockedAnnounced {
 		st.row.BlockedAnnounced = true
-		announce(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
+		complain(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
 			"Update the minimumHealthyPercent or maximumPercent value and try again.")
 	}
 	return nil
@@ -243,13 +241,10 @@ func (st *step) stop() {
 // of its stop.
 func (st *step) unhealthyReason(t Task) string {
 	for _, lb := range t.LoadBalancers {
-		group := value(lb.TargetGroupArn)
-		for _, target := range elbv2.GroupTargets(st.tx, group) {
-			if target.ID == t.IP && target.State == "unhealthy" {
-				announce(st.tx, st.row, st.now, fmt.Sprintf("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s)",
-					t.ID, target.Port, group, target.Description))
-				return "Task failed ELB health checks in (target-group " + group + ")"
-			}
+		if target, ok := t.targetOf(st.tx, lb); ok && target.State == elbv2.Unhealthy {
+			announce(st.tx, st.row, st.now, fmt.Sprintf("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s)",
+				t.ID, target.Port, target.GroupARN, target.Description))
+			return "Task failed ELB health checks in (target-group " + target.GroupARN + ")"
 		}
 	}
 	announce(st.tx, st.row, st.now, "(task "+t.ID+") failed container health checks.")
@@ -281,7 +276,7 @@ func (st *step) start() error {
 			},
 		}.start(st.tx)
 		if e, ok := errors.AsType[*errNoPlace](err); ok {
-			announce(st.tx, st.row, st.now, "was unable to place a task. Reason: "+e.reason+".")
+			complain(st.tx, st.row, st.now, "was unable to place a task. Reason: "+e.reason+".")
 			st.wake(st.scaled(5 * time.Second))
 			break
 		}
@@ -293,7 +288,11 @@ func (st *step) start() error {
 	}
 	if len(started) > 0 {
 		st.changed()
-		announce(st.tx, st.row, st.now, fmt.Sprintf("has started %d tasks: %s.", len(started), strings.Join(started, " ")))
+		text := fmt.Sprintf("has started %d tasks: %s.", len(started), strings.Join(started, " "))
+		if n := min(st.plan.Replacing, len(started)); n > 0 {
+			text += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", n)
+		}
+		announce(st.tx, st.row, st.now, text)
 	}
 	return nil
 }
@@ -334,7 +333,7 @@ func (st *step) finish() {
 	st.row.Deployments = kept
 	if st.plan.Complete && d.RolloutState == "COMPLETED" && !st.row.SteadyAnnounced {
 		st.row.SteadyAnnounced = true
-		announce(st.tx, st.row, st.now, "has reached a steady state.")
+		announce(st.tx, st.row, st.now, steadyText)
 	}
 	if st.row.Status == draining && !slices.ContainsFunc(st.tasks, func(t Task) bool { return !t.Released }) {
 		st.row.Status, st.row.DeletedAt = inactive, st.now
