@@ -1,6 +1,7 @@
 """Small words of the stories."""
 
 import contextlib
+import time
 
 from botocore.exceptions import ClientError
 
@@ -32,3 +33,13 @@ def soon(client, waiter, **kw):
 def same(got, want, what=""):
     if got != want:
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+
+
+def until(ask, want):
+    """Asks every half second, for half a minute, until the answer is as wanted."""
+    for _ in range(60):
+        got = ask()
+        if got == want:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"still {got!r}, want {want!r}")

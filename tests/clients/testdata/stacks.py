@@ -1,8 +1,6 @@
 """The same by templates: cloudformation."""
 
-import json
-
-from expect import pages, refused, same, soon
+from expect import pages, refused, same, soon, until
 
 NETWORK = """
 Parameters:
@@ -40,6 +38,11 @@ Resources:
   Good: {Type: "AWS::Logs::LogGroup"}
   Bad: {Type: "AWS::EC2::Subnet", DependsOn: Good, Properties: {VpcId: vpc-0123456789abcdef0, CidrBlock: 10.0.0.0/24}}
 """
+
+
+def reasons(cfn, stack, status):
+    events = pages(cfn, "describe_stack_events", "StackEvents", size=None, StackName=stack)
+    return [e["ResourceStatusReason"] for e in events if e["ResourceStatus"] == status]
 
 
 def stacks(w):
@@ -94,13 +97,19 @@ def stacks(w):
     # One that cannot be, and is rolled back.
     cfn.create_stack(StackName="story-broken", TemplateBody=BROKEN)
     w.undo.append(lambda: remove("story-broken"))
-    soon(cfn, "stack_rollback_complete", StackName="story-broken")
-    events = pages(cfn, "describe_stack_events", "StackEvents", size=None, StackName="story-broken")
-    why = [e["ResourceStatusReason"] for e in events if e["ResourceStatus"] == "CREATE_FAILED"]
+    until(lambda: cfn.describe_stacks(StackName="story-broken")["Stacks"][0]["StackStatus"], "ROLLBACK_COMPLETE")
+    why = reasons(cfn, "story-broken", "CREATE_FAILED")
     assert len(why) == 1 and "The vpc ID 'vpc-0123456789abcdef0' does not exist" in why[0], why
-    update = json.dumps({"Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.88.0.0/16"}}}})
-    cfn.update_stack(StackName="story-network", TemplateBody=update)  # the export is in use
-    soon(cfn, "stack_rollback_complete" if False else "stack_update_rolled_back", StackName="story-network") if False else None
+    with refused("ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated."):
+        cfn.update_stack(StackName="story-broken", TemplateBody=NETWORK)
+
+    # An update that cannot be either: the other stack uses the export.
+    cfn.update_stack(StackName="story-network", TemplateBody=NETWORK.partition("Outputs:")[0])
+    soon(cfn, "stack_rollback_complete", StackName="story-network")
+    why = reasons(cfn, "story-network", "UPDATE_ROLLBACK_IN_PROGRESS")
+    assert "export story-network:vpc as it is in use by story-group" in why[0], why
+    with refused("ValidationError", "Export story-network:vpc cannot be deleted as it is in use by story-group"):
+        cfn.delete_stack(StackName="story-network")
     for page in cfn.get_paginator("describe_stacks").paginate():
         assert page["Stacks"]
     assert "story-broken" in [s["StackName"] for s in pages(cfn, "list_stacks", "StackSummaries", size=None, StackStatusFilter=["ROLLBACK_COMPLETE"])]

@@ -1,22 +1,25 @@
 """A story of a small platform told by boto3, from an empty account and back: one call after the
 other through every service, with waiters and paginators, each answer compared with the model.
 
-usage: story.py PROGRAM    a static program that serves /health on $PORT, or does "exit CODE"
+usage: story.py PROGRAM [-v]    a static program that serves /health on $PORT, or does "exit CODE"
 """
 
 import sys
+import traceback
 
 import boto3
+import chapters
 import network
-import platform_story as platform
 import stacks
 from strict import Strict
 
-TOLD = [network.identity, network.roles, network.vpc, platform.registry, platform.logs, platform.names, platform.balancer, platform.containers, stacks.stacks]
+TOLD = [
+    network.identity, network.roles, network.vpc, chapters.registry, chapters.logs, chapters.names, chapters.balancer, chapters.containers, stacks.stacks,
+]
 
 
 class World:
-    """What the chapters share, and what they left for the end."""
+    """What the chapters share, and how to undo what they did."""
 
     def __init__(self, program):
         self.strict = Strict()
@@ -30,22 +33,29 @@ class World:
 
 def main():
     world = World(sys.argv[1])
+    s = world.strict
+    failed = 0
     try:
         for chapter in TOLD:
-            before = world.strict.calls
+            before = s.calls
             chapter(world)
-            print(f"{chapter.__name__}: {world.strict.calls - before} calls", flush=True)
-    finally:
-        for step in reversed(world.undo):
+            print(f"{chapter.__name__}: {s.calls - before} calls", flush=True)
+    except Exception:
+        failed = 1
+        traceback.print_exc()
+    for step in reversed(world.undo):
+        try:
             step()
-    s = world.strict
+        except Exception:
+            failed = 1
+            traceback.print_exc()
     for fault in sorted(s.faults):
         print("FAULT", fault)
-    print(f"{s.calls} calls of {len(s.operations)} operations, {len(s.faults)} faults")
     if "-v" in sys.argv:
         for name in sorted(s.operations):
             print(name, *sorted(p for p in s.seen[name] if p))
-    sys.exit(1 if s.faults else 0)
+    print(f"{s.calls} calls of {len(s.operations)} operations, {len(s.faults)} faults")
+    sys.exit(1 if failed or s.faults else 0)
 
 
 if __name__ == "__main__":

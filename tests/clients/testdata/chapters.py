@@ -133,7 +133,7 @@ def names(w):
     done(sd.deregister_instance(ServiceId=service["Id"], InstanceId="one")["OperationId"])
     assert w.namespace in [n["Id"] for n in pages(sd, "list_namespaces", "Namespaces")]
     assert service["Id"] in [s["Id"] for s in pages(sd, "list_services", "Services")]
-    pages(sd, "list_operations", "Operations")
+    assert pages(sd, "list_operations", "Operations", size=50)
     sd.tag_resource(ResourceARN=service["Arn"], Tags=[{"Key": "story", "Value": "yes"}])
     same(sd.list_tags_for_resource(ResourceARN=service["Arn"])["Tags"], [{"Key": "story", "Value": "yes"}])
     with refused("ServiceNotFound"):
@@ -201,7 +201,6 @@ def containers(w):
 
     def remove():
         ecs.delete_cluster(cluster="story")
-        soon(ecs, "services_inactive", cluster="story", services=["server"])
         same(ecs.describe_clusters(clusters=["story"])["clusters"][0]["status"], "INACTIVE")
 
     w.undo.append(remove)
@@ -214,10 +213,10 @@ def containers(w):
         family="story", cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], executionRoleArn=w.role, containerDefinitions=[container],
         tags=[{"key": "story", "value": "yes"}],
     )["taskDefinition"]
-    same((definition["revision"], definition["status"]), (1, "ACTIVE"))
-    w.undo.append(lambda: ecs.deregister_task_definition(taskDefinition="story:1"))
+    same(definition["status"], "ACTIVE")
+    w.undo.append(lambda: ecs.deregister_task_definition(taskDefinition=definition["taskDefinitionArn"]))
     same(ecs.describe_task_definition(taskDefinition="story", include=["TAGS"])["tags"], [{"key": "story", "value": "yes"}])
-    same(pages(ecs, "list_task_definitions", "taskDefinitionArns", familyPrefix="story"), [definition["taskDefinitionArn"]])
+    same(pages(ecs, "list_task_definitions", "taskDefinitionArns", familyPrefix="story")[-1], definition["taskDefinitionArn"])
     same(pages(ecs, "list_task_definition_families", "families", familyPrefix="story"), ["story"])
 
     # A service behind the load balancer, with names.
@@ -228,7 +227,12 @@ def containers(w):
         healthCheckGracePeriodSeconds=30, deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}, "maximumPercent": 200, "minimumHealthyPercent": 100},
     )["service"]
     same(service["deployments"][0]["rolloutState"], "IN_PROGRESS")
-    w.undo.append(lambda: ecs.delete_service(cluster="story", service="server", force=True))
+
+    def stop():
+        ecs.delete_service(cluster="story", service="server", force=True)
+        soon(ecs, "services_inactive", cluster="story", services=["server"])
+
+    w.undo.append(stop)
     soon(ecs, "services_stable", cluster="story", services=["server"])
     soon(elb, "target_in_service", TargetGroupArn=w.targets)
     arns = pages(ecs, "list_tasks", "taskArns", cluster="story", serviceName="server")
