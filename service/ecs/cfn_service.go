@@ -66,7 +66,7 @@ func (r serviceResource) Create(ctx context.Context, p *serviceProperties) error
 	out, err := r.CreateService(ctx, &ecsapi.CreateServiceInput{
 		ServiceName: &p.ServiceName, Cluster: optional(p.Cluster), TaskDefinition: optional(p.TaskDefinition), DesiredCount: p.DesiredCount,
 		LaunchType: p.LaunchType, CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
-		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: orEmpty(p.LoadBalancers), ServiceRegistries: orEmpty(p.ServiceRegistries),
+		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: p.LoadBalancers, ServiceRegistries: p.ServiceRegistries,
 		DeploymentConfiguration: p.DeploymentConfiguration, DeploymentController: p.DeploymentController,
 		HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds, EnableExecuteCommand: p.EnableExecuteCommand,
 		EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags, SchedulingStrategy: p.SchedulingStrategy,
@@ -110,7 +110,7 @@ func (p *serviceProperties) update() *ecsapi.UpdateServiceInput {
 	return &ecsapi.UpdateServiceInput{
 		Cluster: optional(p.Cluster), Service: &p.ServiceArn, TaskDefinition: optional(p.TaskDefinition),
 		CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
-		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: p.LoadBalancers, ServiceRegistries: p.ServiceRegistries,
+		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: orEmpty(p.LoadBalancers), ServiceRegistries: orEmpty(p.ServiceRegistries),
 		DeploymentConfiguration: p.DeploymentConfiguration, HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds,
 		EnableExecuteCommand: p.EnableExecuteCommand, EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags,
 		AvailabilityZoneRebalancing: p.AvailabilityZoneRebalancing, ServiceConnectConfiguration: p.ServiceConnectConfiguration,

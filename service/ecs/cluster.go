@@ -17,6 +17,7 @@ const (
 	active   = "ACTIVE"
 	inactive = "INACTIVE"
 	draining = "DRAINING"
+	deleting = "DELETE_IN_PROGRESS"
 )
 
 // fargateProviders exist without being created.

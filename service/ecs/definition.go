@@ -181,7 +181,7 @@ func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *ecsapi.DeleteTa
 			if d.Spec.Status == active {
 				return errClient("The specified task definition is still in ACTIVE status. Please deregister the target and try again.")
 			}
-			d.Spec.Status, d.Spec.DeleteRequestedAt = "DELETE_IN_PROGRESS", new(time.Now().UTC())
+			d.Spec.Status, d.Spec.DeleteRequestedAt = deleting, new(time.Now().UTC())
 			return nil
 		})
 		if err != nil {
@@ -237,7 +237,7 @@ func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *ecsapi.Lis
 	names := []string{}
 	isActive := map[string]bool{}
 	for d := range TaskDefinitions.List(s.store.Snapshot(), awsapi.CallerOf(ctx).Key(value(in.FamilyPrefix))) {
-		if d.Spec.Status == "DELETE_IN_PROGRESS" {
+		if d.Spec.Status == deleting {
 			continue
 		}
 		if !slices.Contains(names, d.Family) {

@@ -107,6 +107,11 @@ func checkFargate(d *ecsapi.TaskDefinition) error {
 	if err1 != nil || err2 != nil || !validSize(cpu, memory) {
 		return errClient("No Fargate configuration exists for given values: %s CPU, %s memory. See the Amazon ECS documentation for the valid values.", *d.Cpu, *d.Memory)
 	}
+	if d.ExecutionRoleArn == nil && slices.ContainsFunc(d.ContainerDefinitions, func(c ecsapi.ContainerDefinition) bool {
+		return value(c.LogConfiguration).LogDriver == "awslogs"
+	}) {
+		return errClient("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
+	}
 	if e := d.EphemeralStorage; e != nil && (value(e.SizeInGiB) < 21 || value(e.SizeInGiB) > 200) {
 		return errClient("Ephemeral storage must be between 21 and 200 GiB.")
 	}
@@ -129,6 +134,9 @@ func checkContainer(d *ecsapi.TaskDefinition, c ecsapi.ContainerDefinition) erro
 	}
 	if t := c.StopTimeout; t != nil && (*t < 2 || *t > 120) {
 		return errClient("Invalid setting for container '%s'. StopTimeout must be between 2 and 120 seconds on Fargate.", name)
+	}
+	if log := c.LogConfiguration; log != nil && log.LogDriver == "awslogs" && log.Options["awslogs-group"] == "" {
+		return errClient("Log driver awslogs requires options: awslogs-group of container '%s'.", name)
 	}
 	for _, p := range c.PortMappings {
 		if port := value(p.ContainerPort); port < 1 || port > 65535 {

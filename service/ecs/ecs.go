@@ -3,7 +3,8 @@
 //
 // Operations write rows. The service loop (loop_service.go) keeps the desired
 // count of every service true by the plans of control/rollout; the task loop
-// (loop_task.go) takes each task through registration, draining and removal.
+// (loop_task.go) takes each task through registration, draining and removal;
+// the definition loop removes deleted revisions.
 // What runs a task is node/agent: this package writes agent.Tasks and reads
 // agent.Statuses.
 package ecs
@@ -56,8 +57,10 @@ func New(cfg Config) *Service {
 // API is the service's operations.
 func (s *Service) API() *awsapi.Service { return s.api }
 
-// Loops keep services and tasks true.
-func (s *Service) Loops() []loop.Loop { return []loop.Loop{s.serviceLoop(), s.taskLoop()} }
+// Loops keep services, tasks and deleted definitions true.
+func (s *Service) Loops() []loop.Loop {
+	return []loop.Loop{s.serviceLoop(), s.taskLoop(), s.definitionLoop()}
+}
 
 // Resources are the CloudFormation types.
 func (s *Service) Resources() []cfn.Type {

@@ -53,10 +53,20 @@ var errNothing = errors.New("nothing to do")
 func (s *Service) reconcileService(_ context.Context, key string) (again time.Duration, err error) {
 	err = s.store.Update(func(tx *store.Tx) error {
 		row, err := Services.Get(tx, key)
-		if err != nil || row.Status == inactive {
+		if err != nil {
 			return errNothing
 		}
-		again, err = s.stepService(tx, row, time.Now().UTC())
+		now := time.Now().UTC()
+		if row.Status == inactive {
+			if again = row.DeletedAt.Add(keptStopped).Sub(now); again > 0 {
+				return errNothing
+			}
+			again = 0
+			events.Delete(tx, key)
+			Services.Delete(tx, key)
+			return nil
+		}
+		again, err = s.stepService(tx, row, now)
 		return err
 	})
 	if errors.Is(err, errNothing) {

@@ -15,7 +15,8 @@ import (
 	"github.com/slipway-dev/slipway/service/servicediscovery"
 )
 
-// keptStopped is how long a stopped task stays visible (ECS: at least an hour).
+// keptStopped is how long a stopped task stays visible (ECS: at least an
+// hour), and a deleted service ("for a while").
 const keptStopped = time.Hour
 
 // taskLoop takes each task through its life: registered once it runs,

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"runtime"
 	"strconv"
 	"time"
 
@@ -8,6 +9,14 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 )
+
+// architecture is the machine's, in ECS's words.
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
 
 // lastStatus is where a task is in its life cycle.
 func lastStatus(r store.Reader, t Task) string {
@@ -36,7 +45,7 @@ func describeTask(r store.Reader, t Task, tags bool) ecsapi.Task {
 		Connectivity: "CONNECTED", ConnectivityAt: &t.CreatedAt, Version: new(int64(version(st))),
 		PullStartedAt: stamp(st.PullStartedAt), PullStoppedAt: stamp(st.PullStoppedAt), StartedAt: stamp(st.StartedAt),
 		StoppingAt: stamp(st.StoppingAt), StoppedAt: stamp(st.StoppedAt), ExecutionStoppedAt: stamp(st.ExecutionStoppedAt),
-		Overrides: t.Overrides, Attributes: []ecsapi.Attribute{{Name: new("ecs.cpu-architecture"), Value: new("x86_64")}},
+		Overrides: t.Overrides, Attributes: []ecsapi.Attribute{{Name: new("ecs.cpu-architecture"), Value: new(architecture())}},
 		EphemeralStorage: &ecsapi.EphemeralStorage{SizeInGiB: &t.EphemeralGiB}, Tags: []ecsapi.Tag{},
 		Attachments: []ecsapi.Attachment{attachment(t, st)}, Containers: []ecsapi.Container{}, InferenceAccelerators: []ecsapi.InferenceAccelerator{},
 	}
