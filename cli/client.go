@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/manifest"
@@ -72,10 +76,34 @@ func (a *app) client() (*client, error) {
 // who has no engine running.
 func call[I, O any](ctx context.Context, c *client, service, op string, in *I) (*O, error) {
 	out, err := awsapi.Call[I, O](ctx, c.Client, service, op, in)
+	// The engine may have ended in the middle of the request; the next one is
+	// up soon. What only reads, or deletes, can be asked again.
+	for end := time.Now().Add(restartTimeout); err != nil && cutOff(err) && repeatable(op) && time.Now().Before(end); {
+		if wait(ctx, pollEvery) != nil {
+			break
+		}
+		out, err = awsapi.Call[I, O](ctx, c.Client, service, op, in)
+	}
 	if _, answered := errors.AsType[*awsapi.Error](err); err != nil && !answered && ctx.Err() == nil {
 		return nil, &codedError{exitNoEngine, fmt.Errorf("the engine at %s does not answer (%w); see: slipway engine status", c.Endpoint, err)}
 	}
 	return out, err
+}
+
+// cutOff says that a connection ended before the answer had come. An engine
+// that does not run refuses connections instead.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE)
+}
+
+// repeatable says whether an operation may be called again without harm.
+func repeatable(op string) bool {
+	for _, verb := range []string{"Describe", "List", "Get", "Filter", "Delete"} {
+		if strings.HasPrefix(op, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // isCode says whether the API answered with this error code.

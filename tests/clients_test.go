@@ -58,7 +58,7 @@ type client struct{ name, program, args string }
 // of several on the path.
 func awsVersion(t *testing.T, version string) client {
 	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), filepath.Join(rig.Root(), "tests", "testdata", "aws1", "bin")) {
 		path := filepath.Join(dir, "aws")
 		out, err := exec.Command(path, "--version").CombinedOutput()
 		if err == nil && strings.HasPrefix(string(out), "aws-cli/"+version+".") {
@@ -69,8 +69,7 @@ func awsVersion(t *testing.T, version string) client {
 			return c
 		}
 	}
-	install := map[string]string{"1": "python3 -m venv aws1 && aws1/bin/pip install awscli && export PATH=$PATH:$PWD/aws1/bin", "2": "apt-get install awscli"}
-	t.Fatalf("version %s of the AWS command line is not on the path; install it with: %s", version, install[version])
+	t.Fatalf("version %s of the AWS command line is not on the path; install both versions with: make deps-test", version)
 	return client{}
 }
 
