@@ -40,8 +40,11 @@ func (a *app) upCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&noBuild, "no-build", false, "deploy the images that are in the registry")
 	set, apply := engineFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if _, err := a.manifest(); err != nil {
-			return err // before anything is started
+		// What can be wrong is said before anything is started.
+		if m, err := a.manifest(); err != nil {
+			return err
+		} else if err := a.sources(m, noBuild); err != nil {
+			return err
 		}
 		began := time.Now()
 		fresh, err := a.startEngine(func(s *settings) { apply(cmd, s, set) })
@@ -71,6 +74,9 @@ func (a *app) step(what string, since time.Time) {
 func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 	m, err := a.manifest()
 	if err != nil {
+		return err
+	}
+	if err := a.sources(m, noBuild); err != nil {
 		return err
 	}
 	stack, err := a.deployment(m, c)
@@ -113,6 +119,14 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 		return err
 	}
 	return a.addresses(ctx, m, outputs)
+}
+
+// sources checks what the images are built from, if they are.
+func (a *app) sources(m *manifest.Manifest, noBuild bool) error {
+	if noBuild {
+		return nil
+	}
+	return m.Sources()
 }
 
 // deployment of a manifest's platform.

@@ -13,7 +13,8 @@ import (
 func (a *app) pushCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "push [SERVICE...]", Short: "Build images and push them, without deploying",
-		Long:              "Build the images of the services and push them to the platform's registry, each under the tag of its content and as latest. Tasks keep the images they have.",
+		Long: "Build the images of the services and push them to the platform's registry, each under the tag of its content and as latest. " +
+			"Repositories are made if there are none yet. Tasks keep the images they have.",
 		ValidArgsFunction: a.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.platform()
@@ -27,12 +28,17 @@ func (a *app) pushCommand() *cobra.Command {
 			if err := p.buildable(args, chosen); err != nil {
 				return err
 			}
-			st, err := p.stack(cmd.Context())
+			if err := p.manifest.Sources(); err != nil {
+				return err
+			}
+			// The repositories are made if they are not there: so that images can
+			// be pushed before the CDK CLI deploys the rest.
+			d, err := a.deployment(p.manifest, p.client)
 			if err != nil {
 				return err
 			}
-			if st == nil {
-				return &notDeployed{p.manifest.StackName()} // it has no repositories
+			if err := d.foundation(cmd.Context()); err != nil {
+				return err
 			}
 			began := time.Now()
 			built, err := a.build(cmd.Context(), p.manifest, chosen)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi/codec"
 )
@@ -75,6 +76,9 @@ func (m *Mux) fault(x *exchange, err error) fault {
 			m.config.Log.Error("operation failed", "operation", x.name, "request", x.id, "error", err)
 		}
 		e = Errorf(code, http.StatusInternalServerError, "An internal error occurred. Request %s.", x.id)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			e.Message = "The engine cannot write: no space is left on its disk. Nothing that was acknowledged is lost; free space and try again. Request " + x.id + "."
+		}
 	}
 	f := fault{shape: e.Code, code: e.Code, message: e.Message, status: e.Status, sender: true, fields: e.Fields}
 	if x.service != nil {
