@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/store"
@@ -32,6 +33,19 @@ type Loop struct {
 	// Reconcile makes one key true; it must be idempotent. With again > 0 it
 	// is called again then, with an error after a growing delay.
 	Reconcile func(ctx context.Context, key string) (again time.Duration, err error)
+}
+
+// Changed is Keys for a loop whose keys are those of its tables' rows; List is
+// Table.Keys then.
+func Changed(tables ...store.Schema) func(*store.Snapshot, store.Change) []string {
+	return func(_ *store.Snapshot, c store.Change) []string {
+		for _, t := range tables {
+			if t.Name() == c.Table {
+				return []string{c.Key}
+			}
+		}
+		return nil
+	}
 }
 
 // Delays between the attempts of a key that fails.
@@ -180,7 +194,7 @@ func (r *run) dispatch(ctx context.Context) (next time.Time, ok bool) {
 func (r *run) guarded(ctx context.Context, key string) (again time.Duration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return r.Reconcile(ctx, key)

@@ -92,6 +92,15 @@ func (t *Table[T]) List(r Reader, prefix string) iter.Seq[T] {
 	return rows[T](table(r.state(), &t.sc).rows, prefix)
 }
 
+// Keys are the primary keys of all rows, in order.
+func (t *Table[T]) Keys(s *Snapshot) []string {
+	var keys []string
+	for row := range t.List(s, "") {
+		keys = append(keys, t.key(row))
+	}
+	return keys
+}
+
 // By yields the rows that an index lists under a key, in primary key order.
 func (t *Table[T]) By(r Reader, indexName, key string) iter.Seq[T] {
 	for i, ix := range t.sc.indexes {

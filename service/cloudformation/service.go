@@ -105,13 +105,7 @@ func (s *Service) Loops() []loop.Loop {
 	return []loop.Loop{
 		{
 			Name: "stack progress", Workers: 8, Reconcile: s.advance,
-			List: func(r *store.Snapshot) []string {
-				var keys []string
-				for op := range Operations.List(r, "") {
-					keys = append(keys, op.Stack)
-				}
-				return keys
-			},
+			List: Operations.Keys,
 			Keys: func(_ *store.Snapshot, c store.Change) []string {
 				switch c.Table {
 				case Operations.Name():

@@ -106,19 +106,8 @@ func changed(list, add, remove []string) []string {
 func (s *Service) endpointLoop() loop.Loop {
 	return loop.Loop{
 		Name: "vpc endpoints",
-		List: func(r *store.Snapshot) []string {
-			var keys []string
-			for e := range Endpoints.List(r, "") {
-				keys = append(keys, e.key())
-			}
-			return keys
-		},
-		Keys: func(_ *store.Snapshot, c store.Change) []string {
-			if c.Table != Endpoints.Name() {
-				return nil
-			}
-			return []string{c.Key}
-		},
+		List: Endpoints.Keys,
+		Keys: loop.Changed(Endpoints),
 		Reconcile: func(_ context.Context, key string) (time.Duration, error) {
 			return 0, s.store.Update(func(tx *store.Tx) error {
 				e, err := Endpoints.Get(tx, key)

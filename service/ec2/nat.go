@@ -155,20 +155,9 @@ const deletedFor = time.Hour
 // deleted and away.
 func (s *Service) natLoop() loop.Loop {
 	return loop.Loop{
-		Name: "nat gateways",
-		List: func(r *store.Snapshot) []string {
-			var keys []string
-			for g := range NATGateways.List(r, "") {
-				keys = append(keys, g.key())
-			}
-			return keys
-		},
-		Keys: func(_ *store.Snapshot, c store.Change) []string {
-			if c.Table != NATGateways.Name() {
-				return nil
-			}
-			return []string{c.Key}
-		},
+		Name:      "nat gateways",
+		List:      NATGateways.Keys,
+		Keys:      loop.Changed(NATGateways),
 		Reconcile: s.reconcileNAT,
 	}
 }

@@ -15,13 +15,7 @@ import (
 func (s *Service) serviceLoop() loop.Loop {
 	return loop.Loop{
 		Name: "ecs services", Workers: 4,
-		List: func(snap *store.Snapshot) []string {
-			var keys []string
-			for row := range Services.List(snap, "") {
-				keys = append(keys, Services.Key(row))
-			}
-			return keys
-		},
+		List: Services.Keys,
 		Keys: func(snap *store.Snapshot, c store.Change) []string {
 			switch c.Table {
 			case Services.Name():

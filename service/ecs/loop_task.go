@@ -24,13 +24,7 @@ const keptStopped = time.Hour
 func (s *Service) taskLoop() loop.Loop {
 	return loop.Loop{
 		Name: "ecs tasks", Workers: 4,
-		List: func(snap *store.Snapshot) []string {
-			var keys []string
-			for t := range Tasks.List(snap, "") {
-				keys = append(keys, t.ARN)
-			}
-			return keys
-		},
+		List: Tasks.Keys,
 		Keys: func(snap *store.Snapshot, c store.Change) []string {
 			switch c.Table {
 			case Tasks.Name(), agent.Statuses.Name():

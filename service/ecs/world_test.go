@@ -106,24 +106,12 @@ func (w *world) update(fn func(tx *store.Tx) error) {
 	}
 }
 
-func keys[T any](r store.Reader, table *store.Table[T]) (out []string) {
-	for row := range table.List(r, "") {
-		out = append(out, table.Key(row))
-	}
-	return out
-}
-
 // playAgent takes tasks through their life as their image says.
 func (w *world) playAgent() loop.Loop {
 	return loop.Loop{
 		Name: "agent", Workers: 100,
-		List: func(r *store.Snapshot) []string { return keys(r, agent.Tasks) },
-		Keys: func(_ *store.Snapshot, c store.Change) []string {
-			if c.Table == agent.Tasks.Name() {
-				return []string{c.Key}
-			}
-			return nil
-		},
+		List: agent.Tasks.Keys,
+		Keys: loop.Changed(agent.Tasks),
 		Reconcile: func(_ context.Context, key string) (time.Duration, error) {
 			t, err := agent.Tasks.Get(w.store.Snapshot(), key)
 			if err != nil {
@@ -168,13 +156,8 @@ func (w *world) noteStop(t agent.Task) {
 func (w *world) playBalancer() loop.Loop {
 	return loop.Loop{
 		Name: "balancer", Workers: 100,
-		List: func(r *store.Snapshot) []string { return keys(r, elbv2.Targets) },
-		Keys: func(_ *store.Snapshot, c store.Change) []string {
-			if c.Table == elbv2.Targets.Name() {
-				return []string{c.Key}
-			}
-			return nil
-		},
+		List: elbv2.Targets.Keys,
+		Keys: loop.Changed(elbv2.Targets),
 		Reconcile: func(_ context.Context, key string) (again time.Duration, err error) {
 			return again, w.store.Update(func(tx *store.Tx) error {
 				t, err := elbv2.Targets.Get(tx, key)
