@@ -20,9 +20,6 @@ const (
 	deleting = "DELETE_IN_PROGRESS"
 )
 
-// fargateProviders exist without being created.
-var fargateProviders = []string{"FARGATE", "FARGATE_SPOT"}
-
 // clusterName takes a cluster's name or ARN; none means "default".
 func clusterName(ref *string) string {
 	s := value(ref)
@@ -83,36 +80,6 @@ func withInsights(in []ecsapi.ClusterSetting) []ecsapi.ClusterSetting {
 		return in
 	}
 	return []ecsapi.ClusterSetting{{Name: "containerInsights", Value: new("disabled")}}
-}
-
-func checkProviders(names []string, strategy []ecsapi.CapacityProviderStrategyItem) error {
-	for _, n := range names {
-		if !slices.Contains(fargateProviders, n) {
-			return errInvalid("The specified capacity provider '%s' was not found. Specify a valid name or ARN and try again.", n)
-		}
-	}
-	return checkStrategy(strategy, names)
-}
-
-// checkStrategy holds a strategy against the providers of its cluster.
-func checkStrategy(strategy []ecsapi.CapacityProviderStrategyItem, providers []string) error {
-	bases, weights := 0, 0
-	for _, i := range strategy {
-		if !slices.Contains(providers, value(i.CapacityProvider)) {
-			return errInvalid("The capacity provider %s was not found in the cluster. Associate it with the cluster and try again.", value(i.CapacityProvider))
-		}
-		if value(i.Base) > 0 {
-			bases++
-		}
-		weights += int(value(i.Weight))
-	}
-	switch {
-	case bases > 1:
-		return errInvalid("Only one capacity provider in a capacity provider strategy can have a base value defined.")
-	case len(strategy) > 1 && weights == 0:
-		return errInvalid("At least one capacity provider in a capacity provider strategy must have a weight greater than 0.")
-	}
-	return nil
 }
 
 // DeleteCluster removes a cluster that holds nothing.
@@ -271,41 +238,6 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, in *ecsapi.UpdateCl
 	return &ecsapi.UpdateClusterSettingsOutput{Cluster: c}, err
 }
 
-// PutClusterCapacityProviders replaces the cluster's providers and its
-// default strategy.
-func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *ecsapi.PutClusterCapacityProvidersInput) (*ecsapi.PutClusterCapacityProvidersOutput, error) {
-	if err := checkProviders(in.CapacityProviders, in.DefaultCapacityProviderStrategy); err != nil {
-		return nil, err
-	}
-	c, err := s.changeCluster(ctx, in.Cluster, func(c *Cluster) error {
-		for _, p := range c.CapacityProviders {
-			if !slices.Contains(in.CapacityProviders, p) && s.providerInUse(*c, p) {
-				return awsapi.Errorf("ResourceInUseException", 400, "The specified capacity provider is in use and cannot be removed.")
-			}
-		}
-		c.CapacityProviders, c.DefaultStrategy = in.CapacityProviders, in.DefaultCapacityProviderStrategy
-		return nil
-	})
-	return &ecsapi.PutClusterCapacityProvidersOutput{Cluster: c}, err
-}
-
-// providerInUse says whether an active service's strategy names the provider.
-func (s *Service) providerInUse(c Cluster, provider string) bool {
-	for svc := range Services.List(s.store.Snapshot(), c.Key(c.Name, "")) {
-		if svc.Status == inactive {
-			continue
-		}
-		for _, d := range svc.Deployments {
-			for _, i := range d.Strategy {
-				if value(i.CapacityProvider) == provider {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 func (s *Service) changeCluster(ctx context.Context, ref *string, change func(*Cluster) error) (*ecsapi.Cluster, error) {
 	sc := awsapi.CallerOf(ctx).Scope
 	var out Cluster
@@ -325,26 +257,6 @@ func (s *Service) changeCluster(ctx context.Context, ref *string, change func(*C
 		return nil, err
 	}
 	return s.describeCluster(s.store.Snapshot(), out, includeAll), nil
-}
-
-// DescribeCapacityProviders answers the two that Fargate has.
-func (s *Service) DescribeCapacityProviders(ctx context.Context, in *ecsapi.DescribeCapacityProvidersInput) (*ecsapi.DescribeCapacityProvidersOutput, error) {
-	sc := awsapi.CallerOf(ctx).Scope
-	names := in.CapacityProviders
-	if len(names) == 0 {
-		names = fargateProviders
-	}
-	out := &ecsapi.DescribeCapacityProvidersOutput{CapacityProviders: []ecsapi.CapacityProvider{}, Failures: []ecsapi.Failure{}}
-	for _, n := range names {
-		n = n[strings.LastIndexByte(n, '/')+1:]
-		a := sc.ARN("ecs", "capacity-provider/"+n)
-		if !slices.Contains(fargateProviders, n) {
-			out.Failures = append(out.Failures, missing(a))
-			continue
-		}
-		out.CapacityProviders = append(out.CapacityProviders, ecsapi.CapacityProvider{CapacityProviderArn: &a, Name: &n, Status: active, Tags: []ecsapi.Tag{}})
-	}
-	return out, nil
 }
 
 // validName is the form of cluster, family and service names: up to 255

@@ -54,27 +54,6 @@ func completeRevision(tx *store.Tx, c Cluster, rev Revision) (Revision, error) {
 	return rev, nil
 }
 
-// capacity decides between launch type and strategy: what the request names,
-// else the cluster's default strategy, else FARGATE.
-func capacity(c Cluster, launch ecsapi.LaunchType, strategy []ecsapi.CapacityProviderStrategyItem) (ecsapi.LaunchType, []ecsapi.CapacityProviderStrategyItem, error) {
-	switch {
-	case launch != "" && len(strategy) > 0:
-		return "", nil, errInvalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
-	case launch != "" && launch != "FARGATE":
-		return "", nil, errInvalid("No Container Instances were found in your cluster: launch type %s is not available here, use FARGATE.", launch)
-	case launch != "":
-		return launch, nil, nil
-	case len(strategy) == 0 && len(c.DefaultStrategy) == 0:
-		return "FARGATE", nil, nil
-	case len(strategy) == 0:
-		strategy = c.DefaultStrategy
-	}
-	if err := checkStrategy(strategy, c.CapacityProviders); err != nil {
-		return "", nil, err
-	}
-	return "", strategy, nil
-}
-
 func checkBalancer(r store.Reader, d TaskDefinition, lb ecsapi.LoadBalancer) error {
 	if lb.TargetGroupArn == nil {
 		return errInvalid("targetGroupArn must be specified: classic load balancers are not supported on Fargate.")

@@ -112,20 +112,19 @@ type ServiceRow struct {
 	CreatedBy     string
 	ClientToken   string
 
-	Configuration    ecsapi.DeploymentConfiguration
-	GracePeriod      *int32 // seconds
-	Controller       string
-	PropagateTags    ecsapi.PropagateTags
-	ManagedTags      bool
-	ExecEnabled      bool
-	ZoneRebalancing  ecsapi.AvailabilityZoneRebalancing
-	Tags             map[string]string
-	Deployments      []Deployment // newest first; the first is PRIMARY
-	LastCompleted    *Revision    // what a rollback returns to
-	LastCompletedID  string       // the deployment it was completed by
-	SteadyAnnounced  bool         // "has reached a steady state" stands since the last change
-	BlockedAnnounced bool
-	DeletedAt        time.Time // of INACTIVE
+	Configuration   ecsapi.DeploymentConfiguration
+	GracePeriod     *int32 // seconds
+	Controller      string
+	PropagateTags   ecsapi.PropagateTags
+	ManagedTags     bool
+	ExecEnabled     bool
+	ZoneRebalancing ecsapi.AvailabilityZoneRebalancing
+	Tags            map[string]string
+	Deployments     []Deployment // newest first; the first is PRIMARY
+	LastCompleted   *Revision    // what a rollback returns to
+	LastCompletedID string       // the deployment it was completed by
+	SteadyAnnounced bool         // "has reached a steady state" stands since the last change
+	DeletedAt       time.Time    // of INACTIVE
 }
 
 // ARN of the service, in the long format.

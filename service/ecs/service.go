@@ -2,18 +2,31 @@ package ecs
 
 import (
 	"context"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
 // serviceName takes a service's name or ARN.
 func serviceName(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+
+// service finds a service, whatever its status, in an active cluster.
+func service(r store.Reader, sc arn.Scope, clusterRef, ref *string) (Cluster, ServiceRow, error) {
+	c, err := cluster(r, sc, clusterRef)
+	if err != nil {
+		return c, ServiceRow{}, err
+	}
+	row, err := Services.Get(r, sc.Key(c.Name, serviceName(value(ref))))
+	if err != nil {
+		return c, row, errServiceNotFound()
+	}
+	return c, row, nil
+}
 
 // CreateService makes a service; its loop starts the tasks.
 func (s *Service) CreateService(ctx context.Context, in *ecsapi.CreateServiceInput) (*ecsapi.CreateServiceOutput, error) {
@@ -124,134 +137,14 @@ func revisionOf(in *ecsapi.CreateServiceInput) Revision {
 	}
 }
 
-// UpdateService changes a service. What belongs to its revision makes a new
-// deployment, and so does forceNewDeployment; a desired count does not.
-func (s *Service) UpdateService(ctx context.Context, in *ecsapi.UpdateServiceInput) (*ecsapi.UpdateServiceOutput, error) {
-	sc := awsapi.CallerOf(ctx).Scope
-	if len(in.PlacementConstraints) > 0 || len(in.PlacementStrategy) > 0 {
-		return nil, errPlacement()
-	}
-	if err := checkServiceSupported(in.ServiceConnectConfiguration, in.VolumeConfigurations, in.VpcLatticeConfigurations); err != nil {
-		return nil, err
-	}
-	var out ServiceRow
-	err := s.store.Update(func(tx *store.Tx) error {
-		c, err := cluster(tx, sc, in.Cluster)
-		if err != nil {
-			return err
-		}
-		row, err := Services.Get(tx, sc.Key(c.Name, serviceName(value(in.Service))))
-		if err != nil {
-			return errServiceNotFound()
-		}
-		if row.Status != active {
-			return errServiceNotActive()
-		}
-		if err := applySettings(&row, in); err != nil {
-			return err
-		}
-		rev, changed := applyRevision(row.Deployments[0].Revision, in)
-		if changed {
-			if rev, err = completeRevision(tx, c, rev); err != nil {
-				return err
-			}
-		}
-		if value(in.ForceNewDeployment) || changed && !reflect.DeepEqual(rev, row.Deployments[0].Revision) {
-			row.begin(newDeployment(rev, time.Now().UTC()))
-		}
-		row.SteadyAnnounced, row.BlockedAnnounced = false, false
-		out = row
-		Services.Put(tx, row)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &ecsapi.UpdateServiceOutput{Service: describeService(s.store.Snapshot(), out, true)}, nil
-}
-
-func applySettings(row *ServiceRow, in *ecsapi.UpdateServiceInput) (err error) {
-	if n := in.DesiredCount; n != nil {
-		if *n < 0 {
-			return errInvalid("desiredCount cannot be negative.")
-		}
-		row.DesiredCount = int(*n)
-	}
-	if in.DeploymentConfiguration != nil {
-		merged := *in.DeploymentConfiguration
-		merged.MinimumHealthyPercent = orDefault(merged.MinimumHealthyPercent, *row.Configuration.MinimumHealthyPercent)
-		merged.MaximumPercent = orDefault(merged.MaximumPercent, *row.Configuration.MaximumPercent)
-		if merged.DeploymentCircuitBreaker == nil {
-			merged.DeploymentCircuitBreaker = row.Configuration.DeploymentCircuitBreaker
-		}
-		if row.Configuration, err = deploymentConfiguration(&merged); err != nil {
-			return err
-		}
-	}
-	if in.HealthCheckGracePeriodSeconds != nil {
-		row.GracePeriod = in.HealthCheckGracePeriodSeconds
-	}
-	if in.EnableExecuteCommand != nil {
-		row.ExecEnabled = *in.EnableExecuteCommand
-	}
-	if in.EnableECSManagedTags != nil {
-		row.ManagedTags = *in.EnableECSManagedTags
-	}
-	if in.PropagateTags != "" {
-		row.PropagateTags = in.PropagateTags
-	}
-	if in.AvailabilityZoneRebalancing != "" {
-		row.ZoneRebalancing = in.AvailabilityZoneRebalancing
-	}
-	return nil
-}
-
-// applyRevision overlays what the request names; changed says whether it
-// names anything.
-func applyRevision(rev Revision, in *ecsapi.UpdateServiceInput) (_ Revision, changed bool) {
-	if in.TaskDefinition != nil {
-		rev.TaskDefinition, changed = *in.TaskDefinition, true
-	}
-	if in.CapacityProviderStrategy != nil {
-		rev.Strategy, rev.LaunchType, changed = in.CapacityProviderStrategy, "", true
-	}
-	if in.NetworkConfiguration != nil {
-		rev.Network, changed = in.NetworkConfiguration, true
-	}
-	if in.PlatformVersion != nil {
-		rev.PlatformVersion, changed = *in.PlatformVersion, true
-	}
-	if in.LoadBalancers != nil {
-		rev.LoadBalancers, changed = slices.Concat(in.LoadBalancers), true // none is nil
-	}
-	if in.ServiceRegistries != nil {
-		rev.Registries, changed = slices.Concat(in.ServiceRegistries), true
-	}
-	if in.ServiceConnectConfiguration != nil {
-		rev.ServiceConnect, changed = in.ServiceConnectConfiguration, true
-	}
-	return rev, changed
-}
-
-// begin makes d the primary deployment; the one before stays until its tasks
-// are gone.
-func (r *ServiceRow) begin(d Deployment) {
-	r.Deployments = append([]Deployment{d}, r.Deployments...)
-	r.SteadyAnnounced, r.BlockedAnnounced = false, false
-}
-
 // DeleteService stops a service: it drains, then turns inactive.
 func (s *Service) DeleteService(ctx context.Context, in *ecsapi.DeleteServiceInput) (*ecsapi.DeleteServiceOutput, error) {
 	sc := awsapi.CallerOf(ctx).Scope
 	var out ServiceRow
 	err := s.store.Update(func(tx *store.Tx) error {
-		c, err := cluster(tx, sc, in.Cluster)
+		_, row, err := service(tx, sc, in.Cluster, in.Service)
 		if err != nil {
 			return err
-		}
-		row, err := Services.Get(tx, sc.Key(c.Name, serviceName(value(in.Service))))
-		if err != nil {
-			return errServiceNotFound()
 		}
 		if row.Status == active {
 			if row.DesiredCount > 0 && !value(in.Force) {

@@ -132,6 +132,12 @@ func TestAFirstDeploymentThatFailsStalls(t *testing.T) {
 		if more := len(slices.Collect(Tasks.List(w.store.Snapshot(), ""))); more > n {
 			t.Errorf("a failed deployment started %d more tasks", more-n)
 		}
+		w.deploy("good")
+		w.let(time.Minute)
+		svc := w.service()
+		if len(svc.Deployments) != 1 || svc.Deployments[0].RolloutState != "COMPLETED" || *svc.RunningCount != 2 {
+			t.Errorf("after an update: %d deployments, %s, %d running", len(svc.Deployments), svc.Deployments[0].RolloutState, *svc.RunningCount)
+		}
 	})
 }
 
@@ -173,6 +179,25 @@ func TestScalingInStopsInTheFullestZone(t *testing.T) {
 		}
 		if len(zones) != 3 {
 			t.Errorf("tasks per zone: %v", zones)
+		}
+	})
+}
+
+// A task that dies again and again is said so once; the tasks that took its
+// place are told each time.
+func TestAComplaintIsNotRepeated(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.create("sick", 2)
+		must(w.UpdateService(w.ctx, &ecsapi.UpdateServiceInput{Cluster: new("c"), Service: new("web"), DeploymentConfiguration: &ecsapi.DeploymentConfiguration{
+			DeploymentCircuitBreaker: &ecsapi.DeploymentCircuitBreaker{Enable: new(false), Rollback: new(false)},
+		}}))
+		w.let(20 * time.Minute)
+		events := w.transcript()
+		if n := strings.Count(events, "is unable to consistently start tasks successfully."); n != 1 {
+			t.Errorf("%d complaints in\n%s", n, events)
+		}
+		if n := strings.Count(events, "Amazon ECS replaced"); n < 2 {
+			t.Errorf("%d replacements told in\n%s", n, events)
 		}
 	})
 }

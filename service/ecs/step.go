@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -195,125 +194,6 @@ func (st *step) deploymentToReturnTo() Deployment {
 	}
 	return newDeployment(*st.row.LastCompleted, st.now)
 }
-
-// act carries out the plan.
-func (st *step) act() error {
-	d := st.primary()
-	st.plan = rollout.Next(rollout.Service{
-		Desired: st.row.DesiredCount, MinimumHealthyPercent: int(*st.row.Configuration.MinimumHealthyPercent),
-		MaximumPercent: int(*st.row.Configuration.MaximumPercent), Primary: d.ID, Halted: d.RolloutState == "FAILED",
-		NotBefore: d.NotBefore, Tasks: st.live, SettleTime: st.scaled(rollout.SettleTime),
-	}, st.now)
-	st.wake(st.plan.Again)
-	st.stop()
-	if err := st.start(); err != nil {
-		return err
-	}
-	if st.plan.Blocked && !st.row.BlockedAnnounced {
-		st.row.BlockedAnnounced = true
-		complain(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
-			"Update the minimumHealthyPercent or maximumPercent value and try again.")
-	}
-	return nil
-}
-
-func (st *step) stop() {
-	var stopped []string
-	for _, stop := range st.plan.Stop {
-		i := slices.IndexFunc(st.tasks, func(t Task) bool { return t.ARN == stop.Task })
-		t := &st.tasks[i]
-		reason := "Scaling activity initiated by (deployment " + st.primary().ID + ")"
-		if stop.Reason == rollout.Unhealthy {
-			reason = st.unhealthyReason(*t)
-			st.countFailure(*t, reason)
-		}
-		t.askToStop("ServiceSchedulerInitiated", reason, st.now)
-		Tasks.Put(st.tx, *t)
-		stopped = append(stopped, "(task "+t.ID+")")
-	}
-	if len(stopped) > 0 {
-		st.changed()
-		announce(st.tx, st.row, st.now, fmt.Sprintf("has stopped %d running tasks: %s.", len(stopped), strings.Join(stopped, " ")))
-	}
-}
-
-// unhealthyReason announces which check a task failed, and words the reason
-// of its stop.
-func (st *step) unhealthyReason(t Task) string {
-	for _, lb := range t.LoadBalancers {
-		if target, ok := t.targetOf(st.tx, lb); ok && target.State == elbv2.Unhealthy {
-			announce(st.tx, st.row, st.now, fmt.Sprintf("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s)",
-				t.ID, target.Port, target.GroupARN, target.Description))
-			return "Task failed ELB health checks in (target-group " + target.GroupARN + ")"
-		}
-	}
-	announce(st.tx, st.row, st.now, "(task "+t.ID+") failed container health checks.")
-	return "Task failed container health checks"
-}
-
-func (st *step) start() error {
-	if st.plan.Start == 0 {
-		return nil
-	}
-	d := st.primary()
-	definition, err := findDefinition(st.tx, st.row.Scope, d.TaskDefinition)
-	if err != nil {
-		return fmt.Errorf("start tasks of service %s: %w", st.row.Name, err)
-	}
-	c, err := Clusters.Get(st.tx, st.row.Key(st.row.Cluster))
-	if err != nil {
-		return fmt.Errorf("start tasks of service %s: cluster %s: %w", st.row.Name, st.row.Cluster, err)
-	}
-	peers := slices.DeleteFunc(slices.Clone(st.tasks), func(t Task) bool { return t.DesiredStatus != "RUNNING" || t.Deployment != d.ID })
-	var started []string
-	for range st.plan.Start {
-		t, err := launch{
-			cluster: c, definition: definition, launchType: d.LaunchType, strategy: d.Strategy, network: d.Network,
-			tags: st.taskTags(definition), now: st.now, peers: peers,
-			task: Task{
-				ServiceKey: Services.Key(st.row), ServiceName: st.row.Name, Deployment: d.ID, Group: "service:" + st.row.Name,
-				StartedBy: d.ID, ExecEnabled: st.row.ExecEnabled, LoadBalancers: d.LoadBalancers, Registries: d.Registries,
-			},
-		}.start(st.tx)
-		if e, ok := errors.AsType[*errNoPlace](err); ok {
-			complain(st.tx, st.row, st.now, "was unable to place a task. Reason: "+e.reason+".")
-			st.wake(st.scaled(5 * time.Second))
-			break
-		}
-		if err != nil {
-			return err
-		}
-		peers = append(peers, t)
-		started = append(started, "(task "+t.ID+")")
-	}
-	if len(started) > 0 {
-		st.changed()
-		text := fmt.Sprintf("has started %d tasks: %s.", len(started), strings.Join(started, " "))
-		if n := min(st.plan.Replacing, len(started)); n > 0 {
-			text += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", n)
-		}
-		announce(st.tx, st.row, st.now, text)
-	}
-	return nil
-}
-
-func (st *step) taskTags(d TaskDefinition) map[string]string {
-	var tags map[string]string
-	switch st.row.PropagateTags {
-	case "SERVICE":
-		tags = propagated(st.row.Tags)
-	case "TASK_DEFINITION":
-		tags = propagated(d.Tags)
-	default:
-		tags = map[string]string{}
-	}
-	if st.row.ManagedTags {
-		tags["aws:ecs:clusterName"], tags["aws:ecs:serviceName"] = st.row.Cluster, st.row.Name
-	}
-	return tags
-}
-
-func (st *step) changed() { st.row.SteadyAnnounced, st.row.BlockedAnnounced = false, false }
 
 // finish completes the deployment, drops those that are over, and ends a
 // service that drains.
