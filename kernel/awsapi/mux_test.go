@@ -55,7 +55,9 @@ func newBench(change func(*Config)) *bench {
 	Handle(ec2, "DescribeVpcs", func(context.Context, *ec2api.DescribeVpcsInput) (*ec2api.DescribeVpcsOutput, error) {
 		return nil, Errorf("InvalidVpcID.NotFound", 400, "The vpc ID 'vpc-<1>' does not exist")
 	})
-	Handle(ecs, "ListTasks", func(context.Context, *ecsapi.ListTasksInput) (*ecsapi.ListTasksOutput, error) { return &ecsapi.ListTasksOutput{}, nil })
+	Handle(ecs, "ListTasks", func(context.Context, *ecsapi.ListTasksInput) (*ecsapi.ListTasksOutput, error) {
+		return &ecsapi.ListTasksOutput{}, nil
+	})
 	Handle(ec2, "DescribeSubnets", func(context.Context, *ec2api.DescribeSubnetsInput) (*ec2api.DescribeSubnetsOutput, error) {
 		return &ec2api.DescribeSubnetsOutput{}, nil
 	})

@@ -89,7 +89,7 @@ func start(tx *store.Tx, st *Stack, op Operation, status string) {
 	setStatus(tx, st, op, now(), status, "User Initiated")
 }
 
-// remembered is how long a deleted stack can be described by its ARN, as in AWS.
+// remembered is how long a deleted stack can be described by its ARN, and how long events are kept, as in AWS.
 const remembered = 90 * 24 * time.Hour
 
 // prune forgets stacks that were deleted long ago.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -59,6 +61,38 @@ func TestRepeatedRequests(t *testing.T) {
 		out, err := s.svc.DescribeStackEvents(s.ctx, &api.DescribeStackEventsInput{StackName: first.StackId})
 		if err != nil || *out.StackEvents[0].ClientRequestToken != "u1" {
 			t.Errorf("events: %v", err)
+		}
+	})
+}
+
+// A stack that is updated for years does not grow: events go after ninety
+// days, templates with the deployment that had them.
+func TestAnOldStackDoesNotGrow(t *testing.T) {
+	quiet(t, func(s *story) {
+		body := oneThing
+		if _, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{StackName: new("web"), TemplateBody: &body}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait()
+		for n := range 3 {
+			time.Sleep(remembered / 2)
+			body = strings.Replace(oneThing, "A:", fmt.Sprintf("B%d:", n), 1)
+			if _, err := s.svc.UpdateStack(s.ctx, &api.UpdateStackInput{StackName: new("web"), TemplateBody: &body}); err != nil {
+				t.Fatal(err)
+			}
+			s.wait()
+		}
+		first := time.Now()
+		for e := range Events.List(s.store.Snapshot(), "") {
+			if e.Time.Before(first) {
+				first = e.Time
+			}
+		}
+		if age := time.Since(first); age > remembered {
+			t.Errorf("an event is kept for %s", age)
+		}
+		if n := len(slices.Collect(Templates.List(s.store.Snapshot(), ""))); n != 1 {
+			t.Errorf("%d templates are kept", n)
 		}
 	})
 }

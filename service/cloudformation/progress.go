@@ -129,7 +129,18 @@ func (p *progress) finish(status, reason string) {
 	}
 	Operations.Delete(p.tx, p.op.Stack)
 	p.pruneTemplates()
+	p.pruneEvents()
 	p.ended = true
+}
+
+// pruneEvents drops the events that are older than AWS keeps them.
+func (p *progress) pruneEvents() {
+	for e := range Events.List(p.tx, p.stack.Key()+"/") {
+		if p.now.Sub(e.Time) < remembered {
+			return // the rest is younger
+		}
+		Events.Delete(p.tx, Events.Key(e))
+	}
 }
 
 // pruneTemplates drops the templates that nothing refers to any more.
