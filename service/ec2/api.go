@@ -48,6 +48,7 @@ func (s *Service) API() *awsapi.Service {
 	handle(a, "CreateNatGateway", s.CreateNatGateway)
 	handle(a, "DeleteNatGateway", s.DeleteNatGateway)
 	handle(a, "DescribeNatGateways", s.DescribeNatGateways)
+	handle(a, "DescribeVpnGateways", s.DescribeVpnGateways)
 
 	handle(a, "AllocateAddress", s.AllocateAddress)
 	handle(a, "ReleaseAddress", s.ReleaseAddress)

@@ -129,6 +129,7 @@ def vpc(w):
     ec2.delete_tags(Resources=[w.group], Tags=[{"Key": "team"}])
     assert ec2.describe_prefix_lists()["PrefixLists"]
     same(ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [w.vpc]}])["NetworkAcls"][0]["IsDefault"], True)
+    same(ec2.describe_vpn_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [w.vpc]}])["VpnGateways"], [])
     ec2.describe_regions()
     ec2.describe_account_attributes()
 
