@@ -24,6 +24,9 @@ test: deps-test build ## install what the tests need and run them all
 	$(GO) vet ./...
 	$(GO) test -race -timeout 20m ./...
 
+test-all: test ## and the long story: the engine killed 50 times at random moments
+	$(GO) test -count=1 -timeout 20m ./tests -run TestKilledAtRandom -v -chaos 50
+
 bench: deps-test build ## print the figures: load balancer, API, start, memory
 	@$(GO) run ./bench
 

@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	if refusal == nil {
 		t.Fatal("calls are acknowledged without end on a full disk")
 	}
-	says(t, refusal.Error(), "no space left on device")
+	says(t, refusal.Error(), "no space is left on its disk")
 	if r := w.once("payment"); r.Failed() {
 		t.Errorf("with the disk full the platform does not serve: %s", r)
 	}
