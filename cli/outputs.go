@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
@@ -48,13 +50,13 @@ func (a *app) outputsCommand() *cobra.Command {
 func (a *app) envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "env", Short: `Print what points AWS clients at the engine: eval "$(slipway env)"`, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.access()
 			if err != nil {
 				return err
 			}
 			vars := []struct{ name, value string }{
-				{"AWS_ENDPOINT_URL", c.Endpoint}, {"AWS_REGION", c.Region}, {"AWS_DEFAULT_REGION", c.Region},
+				{"AWS_ENDPOINT_URL", endpointName(cmd.Context(), c.Endpoint)}, {"AWS_REGION", c.Region}, {"AWS_DEFAULT_REGION", c.Region},
 				{"AWS_ACCESS_KEY_ID", c.AccessKey}, {"AWS_SECRET_ACCESS_KEY", c.SecretKey},
 			}
 			if a.json {
@@ -72,4 +74,17 @@ func (a *app) envCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// endpointName is the engine's address under a name whose siblings lead to it
+// as well, if this machine resolves them: some operations go to another host,
+// such as data-<host> (DiscoverInstances) and stream-<host> (StartLiveTail).
+// glibc alone knows localhost only; systemd-resolved and nss-myhostname know
+// every name below it (RFC 6761).
+func endpointName(ctx context.Context, endpoint string) string {
+	addrs, err := net.DefaultResolver.LookupHost(ctx, "data-slipway.localhost")
+	if err != nil || !slices.Contains(addrs, "127.0.0.1") {
+		return endpoint
+	}
+	return strings.Replace(endpoint, "//localhost:", "//slipway.localhost:", 1)
 }

@@ -57,8 +57,7 @@ func (e *Engine) server() *http.Server {
 	}
 }
 
-// clientAddress is what clients put into URLs: localhost, whose siblings
-// (data-localhost...) need no resolver entry of their own.
+// clientAddress is what clients put into URLs.
 func clientAddress(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || !strings.HasPrefix(host, "127.") {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/elbv2api"
-	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
@@ -154,5 +153,3 @@ func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
 }
-
-func listenerPrefix(scope arn.Scope) string { return scope.ARN("elasticloadbalancing", "listener/") }
