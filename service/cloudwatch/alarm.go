@@ -16,8 +16,8 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *cloudwatchapi.PutMetri
 	a := Alarm{
 		Scope: scopeOf(ctx), Name: val(in.AlarmName), Description: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled == nil || *in.ActionsEnabled,
 		OKActions: in.OKActions, AlarmActions: in.AlarmActions, NoDataActions: in.InsufficientDataActions,
-		Namespace: val(in.Namespace), Metric: val(in.MetricName), Dimensions: in.Dimensions,
-		Statistic: string(in.Statistic) + val(in.ExtendedStatistic), Period: int(val(in.Period)), Unit: string(in.Unit), Metrics: in.Metrics,
+		Namespace: val(in.Namespace), Metric: val(in.MetricName), Dimensions: slices.Clone(in.Dimensions),
+		Statistic: string(in.Statistic) + val(in.ExtendedStatistic), Period: int(val(in.Period)), Unit: string(in.Unit), Metrics: slices.Clone(in.Metrics),
 		Periods: int(val(in.EvaluationPeriods)), Datapoints: int(val(in.DatapointsToAlarm)), Threshold: val(in.Threshold),
 		Comparison: in.ComparisonOperator, MissingData: val(in.TreatMissingData), LowSamples: val(in.EvaluateLowSampleCountPercentile),
 	}

@@ -48,4 +48,6 @@ func errRefused(what string) *awsapi.Error {
 	return errValue("%s is not supported by this engine.", what)
 }
 
-func formatError(message string) *awsapi.Error { return awsapi.Errorf("InvalidFormat", 400, "%s", message) }
+func formatError(message string) *awsapi.Error {
+	return awsapi.Errorf("InvalidFormat", 400, "%s", message)
+}

@@ -108,7 +108,9 @@ func function(name string) func(*mathEnv, mathValue) (mathValue, error) {
 		return func(_ *mathEnv, v mathValue) (mathValue, error) { return number(f(v)), nil }
 	}
 	if f := steps[name]; f != nil {
-		return func(_ *mathEnv, v mathValue) (mathValue, error) { return v.each(func(s *series) *series { return step(s, f) }), nil }
+		return func(_ *mathEnv, v mathValue) (mathValue, error) {
+			return v.each(func(s *series) *series { return step(s, f) }), nil
+		}
 	}
 	if f := clocks[name]; f != nil {
 		return func(_ *mathEnv, v mathValue) (mathValue, error) {

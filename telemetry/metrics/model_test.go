@@ -136,4 +136,3 @@ func compare(t *rapid.T, got []metrics.Point, all []value, name string, from, no
 func metric(name string) metrics.Metric {
 	return metrics.Metric{Scope: "1/r", Namespace: "N", Name: name, Dims: []metrics.Dim{{"z", "1"}, {"a", "2"}}}
 }
-
