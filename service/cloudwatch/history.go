@@ -40,7 +40,7 @@ func record(tx *store.Tx, a Alarm, now time.Time, kind cloudwatchapi.HistoryItem
 }
 
 // transition writes a new state, its history, and the actions it owes.
-func transition(tx *store.Tx, a Alarm, state cloudwatchapi.StateValue, why, data string, now time.Time) Alarm {
+func transition(tx *store.Tx, a Alarm, state cloudwatchapi.StateValue, why, data string, now time.Time) {
 	before := stateDocument(a)
 	old := a.State
 	a.State, a.Reason, a.ReasonData, a.StateAt = state, why, data, now
@@ -53,7 +53,6 @@ func transition(tx *store.Tx, a Alarm, state cloudwatchapi.StateValue, why, data
 			map[string]any{"version": "1.0", "oldState": before, "newState": stateDocument(a)})
 	}
 	Alarms.Put(tx, a)
-	return a
 }
 
 func stateDocument(a Alarm) map[string]any {

@@ -214,8 +214,8 @@ func (s *Service) scaleAgain(ctx context.Context, a Alarm, now time.Time) error 
 		return nil
 	}
 	s.mu.Lock()
-	last, due := s.repeated[Alarms.Key(a)], false
-	if due = now.Sub(last) >= time.Duration(float64(time.Minute)/s.Speed); due {
+	due := now.Sub(s.repeated[Alarms.Key(a)]) >= time.Duration(float64(time.Minute)/s.Speed)
+	if due {
 		s.repeated[Alarms.Key(a)] = now
 	}
 	s.mu.Unlock()
