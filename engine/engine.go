@@ -28,6 +28,8 @@ import (
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/sandbox"
 	"github.com/slipway-dev/slipway/service/cloudformation"
+	"github.com/slipway-dev/slipway/service/cloudwatch"
+	"github.com/slipway-dev/slipway/service/cloudwatch/collect"
 	"github.com/slipway-dev/slipway/service/ec2"
 	"github.com/slipway-dev/slipway/service/ecr"
 	"github.com/slipway-dev/slipway/service/ecs"
@@ -37,6 +39,7 @@ import (
 	"github.com/slipway-dev/slipway/service/servicediscovery"
 	"github.com/slipway-dev/slipway/service/sts"
 	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
+	"github.com/slipway-dev/slipway/telemetry/metrics"
 )
 
 // closeTimeout bounds the orderly end of the load balancers: the next engine
@@ -125,7 +128,7 @@ func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
 		agent.Tables(), iam.Tables(), sts.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
-		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudformation.Tables(),
+		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
 	}
@@ -173,6 +176,15 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	})
 	e.sessions = &sessions{endpoint: "ws://" + clientAddress(e.set.API), exec: e.node.agent.Exec, waiting: map[string]session{}}
 
+	readings, err := metrics.Open(metrics.Config{Path: dir(metricsFile)})
+	if err != nil {
+		return err
+	}
+	e.closers = append(e.closers, readings.Close)
+	e.runners = append(e.runners, collect.New(collect.Config{
+		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Log: e.log, Speed: e.set.Speed,
+	}).Run)
+
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
@@ -182,6 +194,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		servicediscovery.New(servicediscovery.Config{Store: e.store, Log: e.log}),
 		balancers,
 		ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Sessions: e.sessions}),
+		cloudwatch.New(cloudwatch.Config{Store: e.store, Metrics: readings, Log: e.log, Speed: e.set.Speed}),
 	}
 	var types []cfn.Type
 	for _, s := range services {

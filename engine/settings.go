@@ -41,6 +41,7 @@ const (
 	settingsFile    = "settings.json"
 	credentialsFile = "credentials.json"
 	storeFile       = "state.db"
+	metricsFile     = "metrics.db"
 )
 
 // Defaults fills in what was not chosen.
