@@ -29,6 +29,7 @@ func TestKilledAtRandom(t *testing.T) {
 	var alone, killed int
 	var release string
 	var slowest time.Duration
+	typical := map[string]time.Duration{"up": time.Second, "deploy": time.Second, "down": time.Second}
 	for round := range *repetitions {
 		var phase string
 		switch round % 3 {
@@ -41,12 +42,14 @@ func TestKilledAtRandom(t *testing.T) {
 		case 2:
 			phase = "down"
 		}
-		// As long as these commands take here, give or take.
-		kills, moments := 1+random.IntN(2), []time.Duration{}
-		for range kills {
-			moments = append(moments, time.Duration(random.IntN(2000))*time.Millisecond)
+		// Somewhere in the time the command took when it ran last, mostly.
+		moments := []time.Duration{time.Duration(random.Float64() * float64(typical[phase]))}
+		if random.IntN(2) == 0 {
+			moments = append(moments, time.Duration(random.IntN(1000))*time.Millisecond)
 		}
-		err, n := w.killDuring(phase, moments)
+		ran := time.Now()
+		n, err := w.killDuring(phase, moments)
+		typical[phase] = max(300*time.Millisecond, min(time.Since(ran), 2*time.Second)*8/10)
 		killed += n
 		if err == nil {
 			alone++
@@ -67,8 +70,8 @@ func TestKilledAtRandom(t *testing.T) {
 }
 
 // killDuring runs a command and kills the engine at moments after its start,
-// as long as it runs. It returns the command's error and the number of kills.
-func (w world) killDuring(command string, moments []time.Duration) (err error, kills int) {
+// as long as it runs. It returns the number of kills and the command's error.
+func (w world) killDuring(command string, moments []time.Duration) (kills int, err error) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
 	defer cancel()
@@ -80,7 +83,7 @@ func (w world) killDuring(command string, moments []time.Duration) (err error, k
 	for _, m := range moments {
 		select {
 		case err := <-done:
-			return err, kills
+			return kills, err
 		case <-time.After(m):
 		}
 		st, err := w.Status()
@@ -88,7 +91,7 @@ func (w world) killDuring(command string, moments []time.Duration) (err error, k
 			kills++
 		}
 	}
-	return <-done, kills
+	return kills, <-done
 }
 
 // release changes what every service has to bring: one variable.

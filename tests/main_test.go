@@ -9,6 +9,7 @@ package tests
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -167,7 +168,7 @@ func (w world) fails(code int, args ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
 	defer cancel()
 	out, err := w.Run(ctx, args...)
-	failed, ok := err.(*rig.CommandError)
+	failed, ok := errors.AsType[*rig.CommandError](err)
 	if !ok {
 		w.Fatalf("slipway %s should fail, but it printed: %s", strings.Join(args, " "), out)
 	}

@@ -48,7 +48,7 @@ func TestNetwork(t *testing.T) {
 		{"the twin has its own names", twin, twin.tasks, "resolve", "payment.twin.local", true, `resolved \[10\.0\.`},
 		{"and not the other's", twin, twin.tasks, "resolve", "payment.dev.local", false, "no such host"},
 		{"and its own tasks, at addresses that may be the other's too", twin, twin.tasks, "dial", twinPayment + ":8080", true, "connected"},
-		{"the user's own machine is out of reach", dev, dev.tasks, "dial", w.hostService(), false, "refused|timeout|unreachable|reset"},
+		{"the user's own machine is out of reach", dev, dev.tasks, "hear", w.hostService(), false, "EOF|refused|timeout|unreachable|reset"},
 	}
 	arns := make([]string, len(probes))
 	for i, p := range probes {
@@ -70,8 +70,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// hostService listens on every address of this machine and returns one that
-// is not loopback, if it has one.
+// hostService greets on every address of this machine and returns one that is not loopback, if it has one.
 func (w world) hostService() string {
 	w.Helper()
 	l, err := net.Listen("tcp4", ":0")
@@ -79,6 +78,16 @@ func (w world) hostService() string {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("this is the user's own machine"))
+			c.Close()
+		}
+	}()
 	_, number, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		w.Fatal(err)

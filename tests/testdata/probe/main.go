@@ -12,7 +12,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Println("usage: probe dial|resolve ADDRESS")
+		fmt.Println("usage: probe dial|hear|resolve ADDRESS")
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -24,6 +24,16 @@ func main() {
 		var c net.Conn
 		if c, err = (&net.Dialer{}).DialContext(ctx, "tcp4", os.Args[2]); err == nil {
 			out = "connected to " + c.RemoteAddr().String()
+		}
+	case "hear": // also waits for the other side to say something
+		var c net.Conn
+		if c, err = (&net.Dialer{}).DialContext(ctx, "tcp4", os.Args[2]); err == nil {
+			deadline, _ := ctx.Deadline()
+			_ = c.SetReadDeadline(deadline)
+			b := make([]byte, 100)
+			var n int
+			n, err = c.Read(b)
+			out = "heard " + string(b[:n])
 		}
 	case "resolve":
 		var ips []net.IP
