@@ -88,6 +88,24 @@ func TestADeadTaskIsReplaced(t *testing.T) {
 	})
 }
 
+func TestManyTasksThatDieAtOnceAreReplacedAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.create("good", 12)
+		w.let(10 * time.Second)
+		w.update(func(tx *store.Tx) error {
+			for st := range agent.Statuses.List(tx, "") {
+				st.LastStatus, st.StopCode, st.StoppedReason, st.StoppedAt = agent.Stopped, "EssentialContainerExited", "Essential container in task exited", time.Now()
+				agent.Statuses.Put(tx, st)
+			}
+			return nil
+		})
+		w.let(5 * time.Second)
+		if svc := w.service(); *svc.RunningCount != 12 {
+			t.Errorf("%d running after 5 s, want 12", *svc.RunningCount)
+		}
+	})
+}
+
 func TestARevisionThatCannotRunIsRolledBack(t *testing.T) {
 	for _, image := range []string{"crash", "sick"} {
 		t.Run(image, func(t *testing.T) {

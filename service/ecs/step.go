@@ -88,13 +88,16 @@ func (st *step) countFailure(t Task, why string) {
 		return
 	}
 	d.LastFailure = why
+	if t.WasHealthy {
+		return // it could start: what ended it is no reason to wait with the next
+	}
 	d.Streak++
 	wait := rollout.Throttle(d.Streak)
 	d.NotBefore = st.now.Add(st.scaled(wait))
-	if wait > 0 && !t.WasHealthy {
+	if wait > 0 {
 		complain(st.tx, st.row, st.now, "is unable to consistently start tasks successfully.")
 	}
-	if d.RolloutState == "IN_PROGRESS" && !t.WasHealthy {
+	if d.RolloutState == "IN_PROGRESS" {
 		d.FailedTasks++
 		d.UpdatedAt = st.now
 	}
