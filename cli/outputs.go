@@ -56,8 +56,11 @@ func (a *app) envCommand() *cobra.Command {
 				return err
 			}
 			vars := []struct{ name, value string }{
-				{"AWS_ENDPOINT_URL", endpointName(cmd.Context(), c.Endpoint)}, {"AWS_REGION", c.Region}, {"AWS_DEFAULT_REGION", c.Region},
-				{"AWS_ACCESS_KEY_ID", c.AccessKey}, {"AWS_SECRET_ACCESS_KEY", c.SecretKey},
+				{"AWS_ENDPOINT_URL", endpointName(cmd.Context(), c.Endpoint)},
+				{"AWS_REGION", c.Region},
+				{"AWS_DEFAULT_REGION", c.Region},
+				{"AWS_ACCESS_KEY_ID", c.AccessKey},
+				{"AWS_SECRET_ACCESS_KEY", c.SecretKey},
 			}
 			if a.json {
 				m := map[string]string{}
