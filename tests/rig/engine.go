@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -189,12 +190,32 @@ func (e *Engine) Run(ctx context.Context, args ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var out, both strings.Builder
+	var out strings.Builder
+	var both transcript
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &both), &both
 	if err := cmd.Run(); err != nil {
 		return out.String(), &CommandError{Args: args, Output: both.String(), Err: err}
 	}
 	return out.String(), nil
+}
+
+// transcript takes both streams of a command, which are copied at the same time.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (t *transcript) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(b)
+}
+
+// String is what was written so far.
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 // CommandError is a command that exited with another code than zero.
