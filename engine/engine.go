@@ -47,11 +47,6 @@ import (
 // process waits for it.
 const closeTimeout = 2 * time.Second
 
-// gcPercent trades a little processor time for memory: the engine idles most
-// of the time on a machine that has other work, and its hot path, the proxy,
-// does not allocate.
-const gcPercent = 50
-
 // Engine is everything, joined.
 type Engine struct {
 	set   Settings
@@ -105,7 +100,7 @@ func Run(ctx context.Context, version string) error {
 // open joins everything; nothing runs yet.
 func open(ctx context.Context, host *sandbox.Host, set Settings, version string, log *slog.Logger) (*Engine, error) {
 	limits, _ := host.Limits()
-	e := &Engine{set: set, log: log, host: host, state: Health{
+	e := &Engine{set: set, log: log, host: host, runners: []func(context.Context) error{trim}, state: Health{
 		Status: "ok", Version: version, Rootless: host.Rootless(), Limits: limits, Runtime: "runc", StartedAt: time.Now().UTC(), AnyAuth: set.AnyAuth,
 	}}
 	if set.Simulated {
