@@ -106,13 +106,13 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 		return b.err
 	}
 	if len(b.images) > 0 {
-		a.step(plural(len(b.images), "image")+" built", began)
+		a.step(imageCount(len(b.images))+" built", began)
 		began = time.Now()
 		pushed, err := a.push(ctx, c, m, b.images)
 		if err != nil {
 			return err
 		}
-		a.step(plural(pushed, "image")+" pushed", began)
+		a.step(imageCount(pushed)+" pushed", began)
 	}
 	outputs, err := stack.whole(ctx, b.images)
 	if err != nil {

@@ -45,13 +45,13 @@ func (a *app) pushCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.step(plural(len(built), "image")+" built", began)
+			a.step(imageCount(len(built))+" built", began)
 			began = time.Now()
 			fresh, err := a.push(cmd.Context(), p.client, p.manifest, built)
 			if err != nil {
 				return err
 			}
-			a.step(plural(fresh, "image")+" pushed", began)
+			a.step(imageCount(fresh)+" pushed", began)
 			return a.showImages(built, fresh)
 		},
 	}
@@ -91,10 +91,10 @@ func (a *app) showImages(built []images.Image, fresh int) error {
 	return nil
 }
 
-// plural counts things in words: 1 image, 2 images.
-func plural(n int, thing string) string {
+// imageCount counts images in words: 1 image, 2 images.
+func imageCount(n int) string {
 	if n == 1 {
-		return "1 " + thing
+		return "1 image"
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%d images", n)
 }

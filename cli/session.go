@@ -40,6 +40,7 @@ func (a *app) session(ctx context.Context, address, token string) (int, error) {
 	if tty != nil {
 		u.RawQuery = url.Values{"tty": {"1"}, "term": {os.Getenv("TERM")}}.Encode()
 	}
+	//nolint:bodyclose // the package closes it, see websocket.Dial
 	conn, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
 		if resp != nil && resp.StatusCode == http.StatusForbidden {
@@ -47,7 +48,7 @@ func (a *app) session(ctx context.Context, address, token string) (int, error) {
 		}
 		return 0, fmt.Errorf("open the session: %w", err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(maxFrame)
 	if tty != nil {
 		restore, err := raw(ctx, conn, tty)

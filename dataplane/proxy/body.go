@@ -100,7 +100,7 @@ func (b *body) next(s *source) (data, trailer []byte, p progress, f *fault) {
 				b.state = chunkTrailer
 			}
 		default:
-			end := 0
+			var end int
 			if bytes.HasPrefix(in, []byte("\r\n")) {
 				end = 2
 			} else if end, _ = headEnd(in, 0); end < 0 {
@@ -198,7 +198,7 @@ func (p *pump) run() error {
 				return errSink{err}
 			}
 			if err := p.src.fill(maxRequestHead); err != nil {
-				if err == io.EOF && p.body.mode == openBody {
+				if errors.Is(err, io.EOF) && p.body.mode == openBody {
 					return p.finish(nil)
 				}
 				return errSource{noEOF(err)}

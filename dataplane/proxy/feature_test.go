@@ -167,7 +167,9 @@ func TestExpectContinue(t *testing.T) {
 // A target may answer before it has read the body.
 func TestEarlyAnswer(t *testing.T) {
 	w := newWorld(t)
-	w.targets(w.target(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "too large", 413) }))
+	w.targets(w.target(func(rw http.ResponseWriter, _ *http.Request) {
+		http.Error(rw, "too large", http.StatusRequestEntityTooLarge)
+	}))
 	resp, body := w.do("POST", "/", io.LimitReader(zeros{}, 64<<20))
 	if resp.StatusCode != 413 || body != "too large\n" {
 		t.Errorf("%d %q", resp.StatusCode, body)

@@ -15,13 +15,12 @@ type group struct {
 
 // roster is one configuration of a group.
 type roster struct {
-	cfg     Group
-	all     []*member
-	usable  []*member // who may get new requests
-	byAddr  map[string]*member
-	uneven  bool // some weight or slow start counts
-	heavy   int  // greatest weight
-	rampEnd int64
+	cfg    Group
+	all    []*member
+	usable []*member // who may get new requests
+	byAddr map[string]*member
+	uneven bool // some weight or slow start counts
+	heavy  int  // greatest weight
 }
 
 type member struct {

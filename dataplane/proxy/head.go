@@ -49,7 +49,6 @@ var (
 	errChunk         = &fault{400, "malformed chunk"}
 	errTrailer       = &fault{400, "malformed trailer"}
 	errStatusLine    = &fault{502, "malformed status line"}
-	errTruncated     = &fault{400, "body cut short"}
 )
 
 const (

@@ -116,13 +116,13 @@ func (s *Server) place(rt *route, r *request, rnd *random, now time.Time) placem
 func (s *Server) binds(rt *route, p *placement, t *target, appSet, secure bool, now time.Time) (set []string) {
 	if p.bind {
 		st := p.group.roster.Load().cfg.Sticky
-		switch expiry := now; {
+		switch {
 		case st == nil:
 		case st.Cookie == "":
-			expiry = now.Add(st.Duration)
+			expiry := now.Add(st.Duration)
 			set = setCookies(cookieTarget, s.sealer.seal(cookieTarget+p.group.id, t.addr, expiry), expiry, secure)
 		case appSet:
-			expiry = now.Add(st.Duration)
+			expiry := now.Add(st.Duration)
 			set = setCookies(cookieApp, s.sealer.seal(cookieApp+p.group.id, t.addr, expiry), expiry, secure)
 		}
 	}
