@@ -344,6 +344,8 @@ func TestDeregistrationWaitsForWhatIsInFlight(t *testing.T) {
 	w.register(g, "10.0.1.10")
 	w.until("healthy", func() bool { return w.health(g, "10.0.1.10").State == "healthy" })
 	w.eventually("served", func() bool { code, _ := w.curl("x", "/"); return code == 200 })
+	// What was answered may still count for a moment, and must not be taken for the request below.
+	w.eventually("nothing in flight", func() bool { return w.s.Proxy().Inflight(g, "10.0.1.10:8080") == 0 })
 	got := make(chan string)
 	go func() { _, body := w.curl("x", "/hold"); got <- body }()
 	w.eventually("in flight", func() bool { return w.s.Proxy().Inflight(g, "10.0.1.10:8080") == 1 })
