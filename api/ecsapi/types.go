@@ -1944,8 +1944,10 @@ type DeploymentAlarms struct {
 
 // DeploymentCircuitBreaker is the shape DeploymentCircuitBreaker of the API.
 type DeploymentCircuitBreaker struct {
-	Enable   *bool
-	Rollback *bool
+	Enable                 *bool
+	Rollback               *bool
+	ResetOnHealthyTask     *bool
+	ThresholdConfiguration *ThresholdConfiguration
 }
 
 // DeploymentConfiguration is the shape DeploymentConfiguration of the API.
@@ -3717,6 +3719,22 @@ type TaskVolumeConfiguration struct {
 	Name             *string
 	ManagedEBSVolume *TaskManagedEBSVolumeConfiguration
 }
+
+// ThresholdConfiguration is the shape ThresholdConfiguration of the API.
+type ThresholdConfiguration struct {
+	Type  ThresholdType
+	Value *int32
+}
+
+// ThresholdType is one of a fixed set of words.
+type ThresholdType string
+
+// Values of ThresholdType.
+const (
+	ThresholdTypeCount            ThresholdType = "COUNT"
+	ThresholdTypeBoundedPercent   ThresholdType = "BOUNDED_PERCENT"
+	ThresholdTypeUnboundedPercent ThresholdType = "UNBOUNDED_PERCENT"
+)
 
 // TimeoutConfiguration is the shape TimeoutConfiguration of the API.
 type TimeoutConfiguration struct {

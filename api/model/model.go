@@ -129,16 +129,40 @@ type Error struct {
 	SenderFault    bool   `json:"senderFault,omitempty"`
 }
 
-// Load parses and links a model, botocore's or a pruned one.
-func Load(data []byte) (*Service, error) {
+// Load parses and links a model, botocore's or a pruned one. Additions are
+// models of the same form that hold what it lacks: whole shapes, and members of
+// shapes it has, which come last.
+func Load(data []byte, additions ...[]byte) (*Service, error) {
 	s := new(Service)
 	if err := json.Unmarshal(data, s); err != nil {
 		return nil, fmt.Errorf("parse API model: %w", err)
+	}
+	for _, raw := range additions {
+		var more Service
+		if err := json.Unmarshal(raw, &more); err != nil {
+			return nil, fmt.Errorf("parse additions to API model %s: %w", s.Metadata.ServiceID, err)
+		}
+		s.add(more)
 	}
 	if err := s.link(); err != nil {
 		return nil, fmt.Errorf("link API model %s: %w", s.Metadata.ServiceID, err)
 	}
 	return s, nil
+}
+
+func (s *Service) add(more Service) {
+	for name, sh := range more.Shapes {
+		have, ok := s.Shapes[name]
+		if !ok {
+			s.Shapes[name] = sh
+			continue
+		}
+		for _, m := range sh.Members {
+			if have.Members.Get(m.Name) == nil {
+				have.Members = append(have.Members, m)
+			}
+		}
+	}
 }
 
 // OperationNames lists the operations in alphabetical order.

@@ -9,6 +9,9 @@ type Breaker struct {
 	ThresholdType string
 	// Value is a percentage of the desired count, default 50, or the count.
 	Value int
+	// KeepsCount is true when a healthy task does not reset the count
+	// (resetOnHealthyTask false).
+	KeepsCount bool
 }
 
 // Threshold is the number of failed tasks at which a deployment has failed:

@@ -101,6 +101,12 @@ func (s *Service) operations() *awsapi.Service {
 	awsapi.Handle(a, "DescribeServices", s.DescribeServices)
 	awsapi.Handle(a, "ListServices", s.ListServices)
 
+	awsapi.Handle(a, "ListServiceDeployments", s.ListServiceDeployments)
+	awsapi.Handle(a, "DescribeServiceDeployments", s.DescribeServiceDeployments)
+	awsapi.Handle(a, "DescribeServiceRevisions", s.DescribeServiceRevisions)
+	awsapi.Handle(a, "StopServiceDeployment", s.StopServiceDeployment)
+	awsapi.Handle(a, "ContinueServiceDeployment", s.ContinueServiceDeployment)
+
 	awsapi.Handle(a, "RunTask", s.RunTask)
 	awsapi.Handle(a, "StopTask", s.StopTask)
 	awsapi.Handle(a, "DescribeTasks", s.DescribeTasks)

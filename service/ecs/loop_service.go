@@ -3,11 +3,13 @@ package ecs
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/loop"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/service/cloudwatch"
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
 
@@ -29,16 +31,21 @@ func (s *Service) serviceLoop() loop.Loop {
 				if err != nil {
 					return nil // what drained away is the task loop's business
 				}
-				var keys []string
-				for row := range Services.By(snap, "group", target.GroupARN) {
-					keys = append(keys, Services.Key(row))
-				}
-				return keys
+				return keysOf(Services.By(snap, "group", target.GroupARN))
+			case cloudwatch.Alarms.Name():
+				return keysOf(Services.By(snap, "alarm", c.Key))
 			}
 			return nil
 		},
 		Reconcile: s.reconcileService,
 	}
+}
+
+func keysOf(rows iter.Seq[ServiceRow]) (keys []string) {
+	for row := range rows {
+		keys = append(keys, Services.Key(row))
+	}
+	return keys
 }
 
 // errNothing ends a transaction that found nothing to do.
@@ -57,6 +64,7 @@ func (s *Service) reconcileService(_ context.Context, key string) (again time.Du
 			}
 			again = 0
 			events.Delete(tx, key)
+			forgetHistory(tx, row)
 			Services.Delete(tx, key)
 			return nil
 		}
@@ -69,18 +77,16 @@ func (s *Service) reconcileService(_ context.Context, key string) (again time.Du
 	return again, err
 }
 
-// stepService does for one service what can be done now: it counts what
-// ended, judges the deployment, and starts and stops tasks by the plan.
+// stepService does for one service what can be done now.
 func (s *Service) stepService(tx *store.Tx, row ServiceRow, now time.Time) (again time.Duration, err error) {
 	st := &step{Service: s, tx: tx, row: row, now: now}
-	st.row.Deployments = append([]Deployment(nil), row.Deployments...)
 	st.load()
-	st.countEnded()
-	st.judgeBreaker()
+	st.decide()
 	if err := st.act(); err != nil {
 		return 0, err
 	}
 	st.finish()
+	st.record()
 	Services.Put(tx, st.row)
 	return st.again, nil
 }

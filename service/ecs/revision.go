@@ -1,25 +1,13 @@
 package ecs
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
-
-// newDeployment begins a revision; id as AWS makes them: 19 digits.
-func newDeployment(rev Revision, now time.Time) Deployment {
-	id := fmt.Sprintf("ecs-svc/%019d", rand.Int64N(8_000_000_000_000_000_000)+1_000_000_000_000_000_000)
-	return Deployment{
-		Revision: rev, ID: id, CreatedAt: now, UpdatedAt: now,
-		RolloutState: "IN_PROGRESS", Reason: "ECS deployment " + id + " in progress.",
-	}
-}
 
 // completeRevision resolves the names in a revision, fills in defaults, and
 // refuses what no task could be started from.
@@ -68,9 +56,6 @@ func checkBalancer(r store.Reader, d TaskDefinition, lb ecsapi.LoadBalancer) err
 	}
 	if !elbv2.Attached(r, *lb.TargetGroupArn) {
 		return errInvalid("The target group with targetGroupArn %s does not have an associated load balancer.", *lb.TargetGroupArn)
-	}
-	if lb.AdvancedConfiguration != nil {
-		return errUnsupported(notYet("advancedConfiguration of load balancers"))
 	}
 	return checkPort(d, value(lb.ContainerName), value(lb.ContainerPort))
 }

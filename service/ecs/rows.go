@@ -1,11 +1,13 @@
 package ecs
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/control/rollout"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
@@ -22,17 +24,33 @@ var TaskDefinitions = store.NewTable("ecs/taskdefinition", func(d TaskDefinition
 var families = store.NewTable("ecs/family", func(f family) string { return f.Key(f.Name) })
 
 // Services are keyed by scope, cluster and name; "group" lists them by
-// target group ARN.
+// target group ARN, "alarm" those with a deployment in progress by the keys of
+// its alarms.
 var Services = store.NewTable("ecs/service", func(r ServiceRow) string { return r.Key(r.Cluster, r.Name) },
 	store.Index("group", func(r ServiceRow) []string {
 		var out []string
 		for _, d := range r.Deployments {
 			for _, lb := range d.LoadBalancers {
 				out = append(out, value(lb.TargetGroupArn))
+				out = append(out, nonEmpty(value(value(lb.AdvancedConfiguration).AlternateTargetGroupArn))...)
+			}
+		}
+		return out
+	}),
+	store.Index("alarm", func(r ServiceRow) (out []string) {
+		if len(r.Deployments) > 0 && r.Deployments[0].RolloutState == rollout.InProgress {
+			for _, name := range r.alarms() {
+				out = append(out, r.Key(name))
 			}
 		}
 		return out
 	}))
+
+// ServiceRevisions are keyed by scope, cluster, service and id.
+var ServiceRevisions = store.NewTable("ecs/servicerevision", func(r ServiceRevision) string { return r.Key(r.Cluster, r.Service, r.ID) })
+
+// ServiceDeployments are keyed by scope, cluster, service and id.
+var ServiceDeployments = store.NewTable("ecs/servicedeployment", func(d ServiceDeployment) string { return d.Key(d.Cluster, d.Service, d.ID) })
 
 // Tasks are keyed by ARN; "service" lists them by service key, "cluster" by
 // cluster key, "token" by cluster and the token of RunTask, "draining" those that wait for their targets, under "".
@@ -57,7 +75,7 @@ var events = store.NewTable("ecs/events", func(e eventLog) string { return e.Ser
 
 // Tables are the tables of this package.
 func Tables() []store.Schema {
-	return []store.Schema{Clusters, TaskDefinitions, families, Services, Tasks, events}
+	return []store.Schema{Clusters, TaskDefinitions, families, Services, ServiceRevisions, ServiceDeployments, Tasks, events}
 }
 
 // Cluster is one ECS cluster.
@@ -123,6 +141,7 @@ type ServiceRow struct {
 	Deployments     []Deployment // newest first; the first is PRIMARY
 	LastCompleted   *Revision    // what a rollback returns to
 	LastCompletedID string       // the deployment it was completed by
+	LastRevisionID  string       // and its ServiceRevision
 	SteadyAnnounced bool         // "has reached a steady state" stands since the last change
 	DeletedAt       time.Time    // of INACTIVE
 }
@@ -146,16 +165,25 @@ type Revision struct {
 // Deployment is one attempt to bring a revision of a service to life.
 type Deployment struct {
 	Revision
-	ID           string // ecs-svc/<19 digits>
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	RolloutState ecsapi.DeploymentRolloutState
-	Reason       string
-	FailedTasks  int // counted by the circuit breaker
-	Streak       int // failures in a row, for the throttle
-	NotBefore    time.Time
-	LastFailure  string // of a task, for error messages
-	RollsBack    string // id of the failed deployment that this one undoes
+	rollout.Deployment        // its id, ecs-svc/<19 digits>, and state
+	RevisionID         string // 19 digits, of the ServiceRevision
+	Record             string // id of the ServiceDeployment
+	CreatedAt          time.Time
+}
+
+// balancers are the load balancers of a deployment's tasks: the target groups
+// are the alternate ones when the deployment is on that side.
+func (d Deployment) balancers() []ecsapi.LoadBalancer {
+	if !d.Alternate {
+		return d.LoadBalancers
+	}
+	out := slices.Clone(d.LoadBalancers)
+	for i, lb := range out {
+		if alternate := value(lb.AdvancedConfiguration).AlternateTargetGroupArn; alternate != nil {
+			out[i].TargetGroupArn = alternate
+		}
+	}
+	return out
 }
 
 // Task is one task as the scheduler sees it; node/agent knows how it runs.

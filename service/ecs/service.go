@@ -58,8 +58,13 @@ func (s *Service) CreateService(ctx context.Context, in *ecsapi.CreateServiceInp
 		if rev, err = completeRevision(tx, c, rev); err != nil {
 			return err
 		}
-		row.Deployments = []Deployment{newDeployment(rev, row.CreatedAt)}
+		if err := checkShift(tx, row.Configuration, rev); err != nil {
+			return err
+		}
 		events.Delete(tx, row.Key(row.Cluster, row.Name))
+		forgetHistory(tx, row)
+		row.Deployments = nil // the function may run again
+		row.begin(tx, rev, row.CreatedAt)
 		Services.Put(tx, row)
 		return nil
 	})
@@ -102,31 +107,6 @@ func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow
 	var err error
 	row.Configuration, err = deploymentConfiguration(in.DeploymentConfiguration)
 	return row, err
-}
-
-// deploymentConfiguration fills in 100/200 and refuses what cannot be.
-func deploymentConfiguration(in *ecsapi.DeploymentConfiguration) (ecsapi.DeploymentConfiguration, error) {
-	c := value(in)
-	c.MinimumHealthyPercent = orDefault(c.MinimumHealthyPercent, 100)
-	c.MaximumPercent = orDefault(c.MaximumPercent, 200)
-	if c.DeploymentCircuitBreaker == nil {
-		c.DeploymentCircuitBreaker = &ecsapi.DeploymentCircuitBreaker{Enable: new(false), Rollback: new(false)}
-	}
-	if c.Strategy == "" {
-		c.Strategy = "ROLLING"
-	}
-	if err := errUnsupported(unsupportedDeployment(c)); err != nil {
-		return c, err
-	}
-	switch {
-	case *c.MaximumPercent < 100 || *c.MaximumPercent > 1000000:
-		return c, errInvalid("maximumPercent must be at least 100.")
-	case *c.MinimumHealthyPercent < 0 || *c.MinimumHealthyPercent > 100:
-		return c, errInvalid("minimumHealthyPercent must be between 0 and 100.")
-	case *c.MinimumHealthyPercent == 100 && *c.MaximumPercent == 100:
-		return c, errInvalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
-	}
-	return c, nil
 }
 
 func revisionOf(in *ecsapi.CreateServiceInput) Revision {

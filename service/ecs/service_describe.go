@@ -21,27 +21,16 @@ func describeService(r store.Reader, row ServiceRow, tags bool) *ecsapi.Service 
 	if tags {
 		out.Tags = tagList(row.Tags)
 	}
-	counts := map[string]*taskCounts{}
-	for t := range Tasks.By(r, "service", row.Key(row.Cluster, row.Name)) {
-		c := counts[t.Deployment]
-		if c == nil {
-			c = &taskCounts{}
-			counts[t.Deployment] = c
-		}
-		c.add(r, t)
-	}
+	counts := deploymentCounts(r, row)
 	for _, c := range counts {
 		*out.RunningCount += c.running
 		*out.PendingCount += c.pending
 	}
 	for i, d := range row.Deployments {
-		c := counts[d.ID]
-		if c == nil {
-			c = &taskCounts{}
-		}
-		out.Deployments = append(out.Deployments, describeDeployment(row, d, i == 0, *c))
+		out.Deployments = append(out.Deployments, describeDeployment(row, d, i == 0, counts[d.ID]))
 	}
 	if len(row.Deployments) > 0 {
+		describeRevisions(r, row, out)
 		d := row.Deployments[0]
 		out.TaskDefinition, out.LaunchType, out.CapacityProviderStrategy = &d.TaskDefinition, d.LaunchType, d.Strategy
 		out.NetworkConfiguration, out.LoadBalancers, out.ServiceRegistries = d.Network, orEmpty(d.LoadBalancers), orEmpty(d.Registries)
@@ -55,7 +44,55 @@ func describeService(r store.Reader, row ServiceRow, tags bool) *ecsapi.Service 
 	return out
 }
 
-type taskCounts struct{ running, pending int32 }
+// describeRevisions adds the service deployment in progress and the revisions
+// that have tasks.
+func describeRevisions(r store.Reader, row ServiceRow, out *ecsapi.Service) {
+	rec, err := ServiceDeployments.Get(r, row.Key(row.Cluster, row.Name, row.Deployments[0].Record))
+	if err == nil && !rec.over() {
+		out.CurrentServiceDeployment = new(rec.ARN())
+	}
+	counts := revisionCounts(r, row)
+	out.CurrentServiceRevisions = []ecsapi.ServiceCurrentRevisionSummary{}
+	seen := map[string]bool{"": true}
+	for _, d := range row.Deployments {
+		if c := counts[d.RevisionID]; !seen[d.RevisionID] {
+			seen[d.RevisionID] = true
+			out.CurrentServiceRevisions = append(out.CurrentServiceRevisions, ecsapi.ServiceCurrentRevisionSummary{
+				Arn: new(revisionARN(row.Scope, row.Cluster, row.Name, d.RevisionID)), RequestedTaskCount: &c.requested, RunningTaskCount: &c.running, PendingTaskCount: &c.pending,
+			})
+		}
+	}
+}
+
+// taskCounts counts the tasks of a deployment or revision.
+type taskCounts struct{ requested, running, pending int32 }
+
+// deploymentCounts counts a service's tasks by deployment id.
+func deploymentCounts(r store.Reader, row ServiceRow) map[string]taskCounts {
+	counts := map[string]taskCounts{}
+	for t := range Tasks.By(r, "service", row.Key(row.Cluster, row.Name)) {
+		c := counts[t.Deployment]
+		c.add(r, t)
+		counts[t.Deployment] = c
+	}
+	return counts
+}
+
+// revisionCounts counts a service's tasks by revision id. The primary
+// deployment's revision is asked to have all that the service desires.
+func revisionCounts(r store.Reader, row ServiceRow) map[string]taskCounts {
+	byDeployment, out := deploymentCounts(r, row), map[string]taskCounts{}
+	for i, d := range row.Deployments {
+		c, more := out[d.RevisionID], byDeployment[d.ID]
+		c.running, c.pending = c.running+more.running, c.pending+more.pending
+		c.requested = c.running + c.pending
+		if i == 0 {
+			c.requested = int32(row.DesiredCount)
+		}
+		out[d.RevisionID] = c
+	}
+	return out
+}
 
 func (c *taskCounts) add(r store.Reader, t Task) {
 	switch lastStatus(r, t) {
@@ -76,7 +113,7 @@ func describeDeployment(row ServiceRow, d Deployment, primary bool, c taskCounts
 		RunningCount: &c.running, PendingCount: &c.pending, FailedTasks: new(int32(d.FailedTasks)),
 		CreatedAt: &d.CreatedAt, UpdatedAt: &d.UpdatedAt, CapacityProviderStrategy: d.Strategy, LaunchType: d.LaunchType,
 		PlatformVersion: &d.PlatformVersion, PlatformFamily: new("Linux"), NetworkConfiguration: d.Network,
-		RolloutState: d.RolloutState, RolloutStateReason: &d.Reason, ServiceConnectConfiguration: d.ServiceConnect,
+		RolloutState: ecsapi.DeploymentRolloutState(d.RolloutState), RolloutStateReason: &d.Reason, ServiceConnectConfiguration: d.ServiceConnect,
 	}
 	if primary {
 		out.Status, out.DesiredCount = new("PRIMARY"), new(int32(row.DesiredCount))

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"slices"
@@ -39,8 +40,13 @@ func (s *Service) UpdateService(ctx context.Context, in *ecsapi.UpdateServiceInp
 				return err
 			}
 		}
+		if err := checkShift(tx, row.Configuration, rev); err != nil {
+			return err
+		}
 		if value(in.ForceNewDeployment) || changed && !reflect.DeepEqual(rev, row.Deployments[0].Revision) {
-			row.begin(newDeployment(rev, time.Now().UTC()))
+			now := time.Now().UTC()
+			forgetOld(tx, row, now)
+			row.begin(tx, rev, now)
 		}
 		row.SteadyAnnounced = false
 		out = row
@@ -66,6 +72,12 @@ func applySettings(row *ServiceRow, in *ecsapi.UpdateServiceInput) (err error) {
 		merged.MaximumPercent = orDefault(merged.MaximumPercent, *row.Configuration.MaximumPercent)
 		if merged.DeploymentCircuitBreaker == nil {
 			merged.DeploymentCircuitBreaker = row.Configuration.DeploymentCircuitBreaker
+		}
+		if before := row.Configuration; merged.Strategy == "" || merged.Strategy == before.Strategy {
+			merged.Strategy = before.Strategy
+			merged.BakeTimeInMinutes = cmp.Or(merged.BakeTimeInMinutes, before.BakeTimeInMinutes)
+			merged.LinearConfiguration = cmp.Or(merged.LinearConfiguration, before.LinearConfiguration)
+			merged.CanaryConfiguration = cmp.Or(merged.CanaryConfiguration, before.CanaryConfiguration)
 		}
 		if row.Configuration, err = deploymentConfiguration(&merged); err != nil {
 			return err
@@ -114,11 +126,4 @@ func applyRevision(rev Revision, in *ecsapi.UpdateServiceInput) (_ Revision, cha
 		rev.ServiceConnect, changed = in.ServiceConnectConfiguration, true
 	}
 	return rev, changed
-}
-
-// begin makes d the primary deployment; the one before stays until its tasks
-// are gone.
-func (r *ServiceRow) begin(d Deployment) {
-	r.Deployments = append([]Deployment{d}, r.Deployments...)
-	r.SteadyAnnounced = false
 }

@@ -13,14 +13,15 @@ import (
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
 
-// step is one pass of the service loop over one service, in one transaction.
+// step is one pass of the service loop over one service, in one transaction:
+// it reads what is to be seen, lets control/rollout decide, and carries the
+// plan out.
 type step struct {
 	*Service
 	tx    *store.Tx
 	row   ServiceRow
 	now   time.Time
 	tasks []Task // of the service, ended ones too
-	live  []rollout.Task
 	again time.Duration
 	plan  rollout.Plan
 }
@@ -48,24 +49,31 @@ func (st *step) wake(after time.Duration) {
 	}
 }
 
-// countEnded counts tasks that ended without being asked to against their
-// deployment, and reads the health of the others.
-func (st *step) countEnded() {
+// decide reads the facts and makes the plan.
+func (st *step) decide() {
+	f := rollout.Facts{Holding: map[string]int{}, Alarms: firing(st.tx, st.row), NewID: newDeploymentID(), Speed: st.speed}
 	for i := range st.tasks {
 		t := &st.tasks[i]
+		if !t.Released {
+			f.Holding[t.Deployment]++
+		}
 		status, err := agent.Statuses.Get(st.tx, t.ARN)
 		ended := err == nil && status.LastStatus == agent.Stopped
 		switch {
 		case ended && !t.Counted:
 			t.Counted = true
 			if t.StopCode != "ServiceSchedulerInitiated" && t.StopCode != "UserInitiated" {
-				st.countFailure(*t, failureOf(status))
+				f.Ended = append(f.Ended, rollout.Ended{Deployment: t.Deployment, WasHealthy: t.WasHealthy, Why: failureOf(status)})
 			}
 			Tasks.Put(st.tx, *t)
 		case !ended && t.DesiredStatus == "RUNNING":
-			st.live = append(st.live, st.judge(t, status))
+			f.Tasks = append(f.Tasks, st.judge(t, status))
 		}
 	}
+	svc := st.row.rollout(st.tx)
+	st.plan = svc.Step(f, st.now)
+	st.row.take(svc)
+	st.wake(st.plan.Again)
 }
 
 // failureOf says why a task ended, with the container's own reason.
@@ -82,32 +90,11 @@ func failureOf(status agent.Status) string {
 	return reason
 }
 
-func (st *step) countFailure(t Task, why string) {
-	d := st.deployment(t.Deployment)
-	if d == nil {
-		return
-	}
-	d.LastFailure = why
-	if t.WasHealthy {
-		return // it could start: what ended it is no reason to wait with the next
-	}
-	d.Streak++
-	wait := rollout.Throttle(d.Streak)
-	d.NotBefore = st.now.Add(st.scaled(wait))
-	if wait > 0 {
-		complain(st.tx, st.row, st.now, "is unable to consistently start tasks successfully.")
-	}
-	if d.RolloutState == "IN_PROGRESS" {
-		d.FailedTasks++
-		d.UpdatedAt = st.now
-	}
-}
-
 // judge reads what the checks say of a live task.
 func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 	out := rollout.Task{
 		ID: t.ARN, Deployment: t.Deployment, Zone: t.Zone,
-		Running: status.LastStatus == agent.Running, Since: status.StartedAt,
+		Running: status.LastStatus == agent.Running, Since: status.StartedAt, WasHealthy: t.WasHealthy,
 	}
 	healthy, failed := true, false
 	a, _ := agent.Tasks.Get(st.tx, t.ARN)
@@ -131,25 +118,7 @@ func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 			out.Unhealthy = true
 		}
 	}
-	if out.Running {
-		st.noteHealthy(t, out)
-	}
 	return out
-}
-
-// noteHealthy marks the first time a task is healthy (a task that nothing
-// checks: settled), which resets the counts of its deployment.
-func (st *step) noteHealthy(t *Task, r rollout.Task) {
-	settled := !r.Checked && st.now.Sub(r.Since) >= st.scaled(rollout.SettleTime)
-	d := st.deployment(t.Deployment)
-	if d == nil {
-		return
-	}
-	if (r.Healthy || settled) && !t.WasHealthy {
-		t.WasHealthy = true
-		Tasks.Put(st.tx, *t)
-		d.Streak, d.FailedTasks, d.NotBefore = 0, 0, time.Time{}
-	}
 }
 
 // targetOf is the task as a target of one of its balancers.
@@ -159,62 +128,20 @@ func (t Task) targetOf(r store.Reader, lb ecsapi.LoadBalancer) (elbv2.Target, bo
 	return target, err == nil
 }
 
-// judgeBreaker fails the primary deployment at the circuit breaker's
-// threshold, and begins the one that rolls it back.
-func (st *step) judgeBreaker() {
-	c := st.row.Configuration.DeploymentCircuitBreaker
-	d := st.primary()
-	if !value(c.Enable) || d.RolloutState != "IN_PROGRESS" {
-		return
-	}
-	if d.FailedTasks < (rollout.Breaker{Enable: true}).Threshold(st.row.DesiredCount) {
-		return
-	}
-	d.RolloutState, d.UpdatedAt = "FAILED", st.now
-	d.Reason = "ECS deployment circuit breaker: task failed to start." // so too for failed checks
-	announce(st.tx, st.row, st.now, "(deployment "+d.ID+") deployment failed: tasks failed to start.")
-	last := st.row.LastCompleted
-	if !value(c.Rollback) || last == nil || d.RollsBack != "" {
-		return // nothing to return to: it stalls
-	}
-	failed := d.ID
-	announce(st.tx, st.row, st.now, "rolling back to deployment "+st.row.LastCompletedID+".")
-	back := st.deploymentToReturnTo()
-	back.RollsBack, back.RolloutState, back.UpdatedAt = failed, "IN_PROGRESS", st.now
-	back.Reason = "ECS deployment circuit breaker: rolling back to deploymentId " + st.row.LastCompletedID + "."
-	st.row.begin(back)
-}
-
-// deploymentToReturnTo takes the last completed deployment out of the list,
-// so that its tasks stay; when it is gone already, a new one of its revision.
-func (st *step) deploymentToReturnTo() Deployment {
-	for i, d := range st.row.Deployments {
-		if d.ID == st.row.LastCompletedID {
-			st.row.Deployments = slices.Delete(slices.Clone(st.row.Deployments), i, i+1)
-			d.FailedTasks, d.Streak, d.NotBefore = 0, 0, time.Time{}
-			return d
-		}
-	}
-	return newDeployment(*st.row.LastCompleted, st.now)
-}
-
-// finish completes the deployment, drops those that are over, and ends a
+// finish tells what the plan says of the service as a whole, and ends a
 // service that drains.
 func (st *step) finish() {
-	d := st.primary()
-	if st.plan.Complete && st.plan.Start == 0 && d.RolloutState == "IN_PROGRESS" && st.row.Status == active {
-		d.RolloutState, d.Reason, d.UpdatedAt = "COMPLETED", "ECS deployment "+d.ID+" completed.", st.now
-		st.row.LastCompleted, st.row.LastCompletedID = new(d.Revision), d.ID
-		announce(st.tx, st.row, st.now, "(deployment "+d.ID+") deployment completed.")
+	if st.plan.Throttled {
+		complain(st.tx, st.row, st.now, "is unable to consistently start tasks successfully.")
 	}
-	kept := st.row.Deployments[:1]
-	for _, old := range st.row.Deployments[1:] {
-		if slices.ContainsFunc(st.tasks, func(t Task) bool { return t.Deployment == old.ID && !t.Released }) {
-			kept = append(kept, old)
-		}
+	for _, text := range st.plan.Events {
+		announce(st.tx, st.row, st.now, text)
 	}
-	st.row.Deployments = kept
-	if st.plan.Complete && d.RolloutState == "COMPLETED" && !st.row.SteadyAnnounced {
+	if st.plan.Blocked {
+		complain(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
+			"Update the minimumHealthyPercent or maximumPercent value and try again.")
+	}
+	if st.plan.Steady && !st.row.SteadyAnnounced {
 		st.row.SteadyAnnounced = true
 		announce(st.tx, st.row, st.now, steadyText)
 	}

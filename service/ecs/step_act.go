@@ -13,20 +13,21 @@ import (
 
 // act carries out the plan.
 func (st *step) act() error {
-	d := st.primary()
-	st.plan = rollout.Next(rollout.Service{
-		Desired: st.row.DesiredCount, MinimumHealthyPercent: int(*st.row.Configuration.MinimumHealthyPercent),
-		MaximumPercent: int(*st.row.Configuration.MaximumPercent), Primary: d.ID, Halted: d.RolloutState == "FAILED",
-		NotBefore: d.NotBefore, Tasks: st.live, SettleTime: st.scaled(rollout.SettleTime),
-	}, st.now)
-	st.wake(st.plan.Again)
-	st.stop()
-	if err := st.start(); err != nil {
-		return err
+	for i := range st.tasks {
+		if t := &st.tasks[i]; slices.Contains(st.plan.Healthy, t.ARN) {
+			t.WasHealthy = true
+			Tasks.Put(st.tx, *t)
+		}
 	}
-	if st.plan.Blocked {
-		complain(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
-			"Update the minimumHealthyPercent or maximumPercent value and try again.")
+	if err := st.row.route(st.tx, st.plan.Traffic); err != nil {
+		complain(st.tx, st.row, st.now, "was unable to shift traffic: "+err.Error())
+		st.wake(st.scaled(5 * time.Second))
+	}
+	st.stop()
+	for _, s := range st.plan.Start {
+		if err := st.start(s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -39,7 +40,9 @@ func (st *step) stop() {
 		reason := "Scaling activity initiated by (deployment " + st.primary().ID + ")"
 		if stop.Reason == rollout.Unhealthy {
 			reason = st.unhealthyReason(*t)
-			st.countFailure(*t, reason)
+			if d := st.deployment(t.Deployment); d != nil {
+				d.LastFailure = reason
+			}
 		}
 		t.askToStop("ServiceSchedulerInitiated", reason, st.now)
 		Tasks.Put(st.tx, *t)
@@ -65,11 +68,8 @@ func (st *step) unhealthyReason(t Task) string {
 	return "Task failed container health checks"
 }
 
-func (st *step) start() error {
-	if st.plan.Start == 0 {
-		return nil
-	}
-	d := st.primary()
+func (st *step) start(s rollout.Start) error {
+	d := st.deployment(s.Deployment)
 	definition, err := findDefinition(st.tx, st.row.Scope, d.TaskDefinition)
 	if err != nil {
 		return fmt.Errorf("start tasks of service %s: %w", st.row.Name, err)
@@ -80,13 +80,13 @@ func (st *step) start() error {
 	}
 	peers := slices.DeleteFunc(slices.Clone(st.tasks), func(t Task) bool { return t.DesiredStatus != "RUNNING" || t.Deployment != d.ID })
 	var started []string
-	for range st.plan.Start {
+	for range s.Count {
 		t, err := launch{
 			cluster: c, definition: definition, launchType: d.LaunchType, strategy: d.Strategy, network: d.Network,
 			tags: st.taskTags(definition), now: st.now, peers: peers,
 			task: Task{
 				ServiceKey: Services.Key(st.row), ServiceName: st.row.Name, Deployment: d.ID, Group: "service:" + st.row.Name,
-				StartedBy: d.ID, ExecEnabled: st.row.ExecEnabled, LoadBalancers: d.LoadBalancers, Registries: d.Registries,
+				StartedBy: d.ID, ExecEnabled: st.row.ExecEnabled, LoadBalancers: d.balancers(), Registries: d.Registries,
 			},
 		}.start(st.tx)
 		if e, ok := errors.AsType[*errNoPlace](err); ok {
@@ -103,7 +103,7 @@ func (st *step) start() error {
 	if len(started) > 0 {
 		st.changed()
 		text := fmt.Sprintf("has started %d tasks: %s.", len(started), strings.Join(started, " "))
-		if n := min(st.plan.Replacing, len(started)); n > 0 {
+		if n := min(s.Replacing, len(started)); n > 0 {
 			text += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", n)
 		}
 		announce(st.tx, st.row, st.now, text)

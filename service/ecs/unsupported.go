@@ -109,11 +109,3 @@ func checkServiceSupported(connect *ecsapi.ServiceConnectConfiguration, volumes 
 		{len(lattice) > 0, notYet("vpcLatticeConfigurations")},
 	}))
 }
-
-func unsupportedDeployment(c ecsapi.DeploymentConfiguration) string {
-	return firstOf([]refusal{
-		{c.Strategy != "" && c.Strategy != "ROLLING", notYet("The deployment strategy " + string(c.Strategy))},
-		{value(value(c.Alarms).Enable), notYet("deploymentConfiguration.alarms")},
-		{len(c.LifecycleHooks) > 0, notYet("deploymentConfiguration.lifecycleHooks")},
-	})
-}

@@ -5,6 +5,9 @@
 // In ops.json a service's value is "*" (all operations), "*-REGEXP" (all but
 // those that match) or a list of names separated by spaces. A name that the
 // installed botocore does not know is reported and left out.
+//
+// additions.json holds, by service, what AWS has added since the installed
+// botocore: shapes, and members of shapes, in the model's own form.
 package main
 
 import (
@@ -30,14 +33,15 @@ func main() {
 	log.SetFlags(0)
 	data := flag.String("data", "", "botocore's data folder (default: that of python3's botocore)")
 	ops := flag.String("ops", "ops.json", "operations to keep, by service")
+	additions := flag.String("additions", "additions.json", "shapes that the installed botocore lacks, by service")
 	out := flag.String("out", "models", "folder to write to")
 	flag.Parse()
-	if err := run(*data, *ops, *out); err != nil {
+	if err := run(*data, *ops, *additions, *out); err != nil {
 		log.Fatal("prune: ", err)
 	}
 }
 
-func run(data, ops, out string) error {
+func run(data, ops, additions, out string) error {
 	if data == "" {
 		found, err := exec.Command("python3", "-c", "import botocore, os; print(os.path.join(os.path.dirname(botocore.__file__), 'data'))").Output()
 		if err != nil {
@@ -53,21 +57,33 @@ func run(data, ops, out string) error {
 	if err := json.Unmarshal(raw, &specs); err != nil {
 		return fmt.Errorf("parse %s: %w", ops, err)
 	}
+	if raw, err = os.ReadFile(additions); err != nil {
+		return err
+	}
+	var added map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &added); err != nil {
+		return fmt.Errorf("parse %s: %w", additions, err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		if err := prune(data, name, specs[name], out); err != nil {
+		if err := prune(data, name, specs[name], added[name], out); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// prune reads the newest model of one service and writes what spec keeps.
-func prune(data, name, spec, out string) error {
+// prune reads the newest model of one service, adds to it, and writes what
+// spec keeps.
+func prune(data, name, spec string, added []byte, out string) error {
 	raw, err := newest(filepath.Join(data, name))
 	if err != nil {
 		return err
 	}
-	s, err := model.Load(raw)
+	var additions [][]byte
+	if added != nil {
+		additions = append(additions, added)
+	}
+	s, err := model.Load(raw, additions...)
 	if err != nil {
 		return err
 	}

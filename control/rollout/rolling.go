@@ -1,12 +1,3 @@
-// Package rollout decides, for one service, how many tasks to start and which
-// to stop, now. It is pure: the same service at the same time gives the same
-// plan, and nothing is remembered between two calls.
-//
-// The rules are ECS's rolling update: running and pending tasks stay at or
-// below floor(desired * maximumPercent), healthy tasks at or above
-// ceil(desired * minimumHealthyPercent) by the scheduler's own doing, and an
-// unhealthy task is replaced before it is stopped where the upper bound
-// allows it.
 package rollout
 
 import (
@@ -18,8 +9,12 @@ import (
 // counts for the lower bound (ECS waits 40 s).
 const SettleTime = 40 * time.Second
 
-// Service is all that a decision depends on.
-type Service struct {
+// Update is all that the decision on one rolling update depends on: running
+// and pending tasks stay at or below floor(desired * maximumPercent), healthy
+// tasks at or above ceil(desired * minimumHealthyPercent) by the scheduler's
+// own doing, and an unhealthy task is replaced before it is stopped where the
+// upper bound allows it.
+type Update struct {
 	Desired               int
 	MinimumHealthyPercent int
 	MaximumPercent        int
@@ -48,6 +43,8 @@ type Task struct {
 	// awaited or within the grace period.
 	Checked            bool
 	Healthy, Unhealthy bool
+	// WasHealthy is true when the task has been healthy before.
+	WasHealthy bool
 }
 
 // Reason says why a task is stopped.
@@ -66,8 +63,8 @@ type Stop struct {
 	Reason Reason
 }
 
-// Plan is what to do now.
-type Plan struct {
+// Moves is what an update wants done now.
+type Moves struct {
 	// Start is how many tasks of the primary deployment to start.
 	Start int
 	// Replacing is how many of these take the place of unhealthy tasks.
@@ -83,16 +80,16 @@ type Plan struct {
 }
 
 // Lower is the number of healthy tasks that the scheduler keeps.
-func (s Service) Lower() int { return (s.Desired*s.MinimumHealthyPercent + 99) / 100 }
+func (u Update) Lower() int { return (u.Desired*u.MinimumHealthyPercent + 99) / 100 }
 
 // Upper is the number of running and pending tasks it stays within.
-func (s Service) Upper() int { return s.Desired * s.MaximumPercent / 100 }
+func (u Update) Upper() int { return u.Desired * u.MaximumPercent / 100 }
 
 // Next decides.
-func Next(s Service, now time.Time) Plan {
-	d := decision{Service: s, now: now}
-	for _, t := range s.Tasks {
-		if t.Deployment == s.Primary {
+func (u Update) Next(now time.Time) Moves {
+	d := decision{Update: u, now: now}
+	for _, t := range u.Tasks {
+		if t.Deployment == u.Primary {
 			d.primary = append(d.primary, t)
 		} else {
 			d.old = append(d.old, t)
@@ -106,17 +103,17 @@ func Next(s Service, now time.Time) Plan {
 	d.stopSurplus()
 	d.stopOld()
 	d.judge()
-	return d.plan
+	return d.moves
 }
 
 // decision is the working state of one call of Next.
 type decision struct {
-	Service
+	Update
 	now          time.Time
 	primary, old []Task
 	healthy      int // of all tasks
 	needed       int // starts that are missing, before bounds
-	plan         Plan
+	moves        Moves
 }
 
 // counts says whether a task counts as healthy for the lower bound.
@@ -145,8 +142,8 @@ func (d *decision) held() bool { return d.Halted || d.NotBefore.After(d.now) }
 func ready(t Task) bool { return t.Running && (!t.Checked || t.Healthy) }
 
 func (d *decision) again(after time.Duration) {
-	if d.plan.Again == 0 || after < d.plan.Again {
-		d.plan.Again = after
+	if d.moves.Again == 0 || after < d.moves.Again {
+		d.moves.Again = after
 	}
 }
 
@@ -165,8 +162,8 @@ func (d *decision) start() {
 		d.again(wait)
 		return
 	}
-	d.plan.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)))
-	d.plan.Replacing = min(d.plan.Start, len(d.primary)-good)
+	d.moves.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)))
+	d.moves.Replacing = min(d.moves.Start, len(d.primary)-good)
 }
 
 // replaceUnhealthy stops the primary's unhealthy tasks once others have taken
@@ -183,7 +180,7 @@ func (d *decision) replaceUnhealthy() {
 		if !t.Unhealthy {
 			continue
 		}
-		if readyNow >= d.Desired || d.Halted || (!room && d.plan.Start == 0) {
+		if readyNow >= d.Desired || d.Halted || (!room && d.moves.Start == 0) {
 			d.stop(t, Unhealthy)
 			if readyNow < d.Desired && !d.Halted {
 				return
@@ -232,7 +229,7 @@ func (d *decision) stopOld() {
 		return
 	}
 	keep := d.Desired
-	if d.needed > d.plan.Start && !d.held() {
+	if d.needed > d.moves.Start && !d.held() {
 		keep = d.Lower() // room has to be made
 	}
 	for _, t := range d.old {
@@ -268,11 +265,11 @@ func (d *decision) readyPrimary() int {
 }
 
 func (d *decision) stop(t Task, why Reason) {
-	d.plan.Stop = append(d.plan.Stop, Stop{t.ID, why})
+	d.moves.Stop = append(d.moves.Stop, Stop{t.ID, why})
 }
 
 func (d *decision) judge() {
-	d.plan.Complete = len(d.old) == 0 && len(d.plan.Stop) == 0 && d.needed <= 0 && d.readyPrimary() >= d.Desired
+	d.moves.Complete = len(d.old) == 0 && len(d.moves.Stop) == 0 && d.needed <= 0 && d.readyPrimary() >= d.Desired
 	pending := slices.ContainsFunc(d.Tasks, func(t Task) bool { return !ready(t) && !t.Unhealthy })
-	d.plan.Blocked = d.needed > 0 && d.plan.Start == 0 && len(d.plan.Stop) == 0 && !d.held() && !pending
+	d.moves.Blocked = d.needed > 0 && d.moves.Start == 0 && len(d.moves.Stop) == 0 && !d.held() && !pending
 }

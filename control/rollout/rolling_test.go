@@ -44,7 +44,7 @@ func tasks(words ...string) []rollout.Task {
 func TestNext(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		service  rollout.Service
+		service  rollout.Update
 		start    int
 		stop     []string
 		complete bool
@@ -52,15 +52,15 @@ func TestNext(t *testing.T) {
 	}{
 		{
 			name:    "a new service starts all its tasks",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200}, start: 2,
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200}, start: 2,
 		},
 		{
 			name:    "new tasks come before old ones go",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("old:healthy", "old:healthy")}, start: 2,
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("old:healthy", "old:healthy")}, start: 2,
 		},
 		{
 			name: "each healthy new task releases one old task",
-			service: rollout.Service{
+			service: rollout.Update{
 				Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200,
 				Tasks: tasks("old:healthy", "old:healthy", "new:healthy", "new:starting"),
 			},
@@ -68,7 +68,7 @@ func TestNext(t *testing.T) {
 		},
 		{
 			name: "without room, old tasks make room down to the lower bound",
-			service: rollout.Service{
+			service: rollout.Update{
 				Desired: 4, MinimumHealthyPercent: 50, MaximumPercent: 100,
 				Tasks: tasks("old:healthy", "old:healthy", "old:healthy", "old:healthy"),
 			},
@@ -76,48 +76,48 @@ func TestNext(t *testing.T) {
 		},
 		{
 			name:    "an unhealthy task is replaced before it is stopped",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:unhealthy")}, start: 1,
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:unhealthy")}, start: 1,
 		},
 		{
 			name:    "and stopped once its replacement is healthy",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:unhealthy", "new:healthy")},
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:unhealthy", "new:healthy")},
 			stop:    []string{"t1"},
 		},
 		{
 			name:    "without room an unhealthy task is stopped first",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 50, MaximumPercent: 100, Tasks: tasks("new:healthy", "new:unhealthy")},
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 50, MaximumPercent: 100, Tasks: tasks("new:healthy", "new:unhealthy")},
 			stop:    []string{"t1"},
 		},
 		{
 			name:    "scaling in stops in the fullest zone",
-			service: rollout.Service{Desired: 3, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:healthy", "new:healthy", "new:healthy")},
+			service: rollout.Update{Desired: 3, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:healthy", "new:healthy", "new:healthy")},
 			stop:    []string{"t0"},
 		},
 		{
 			name:    "a service that runs in full is complete",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:running")}, complete: true,
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "new:running")}, complete: true,
 		},
 		{
 			name:    "an unchecked task that just runs does not replace an old one yet",
-			service: rollout.Service{Desired: 1, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("old:running", "new:fresh")},
+			service: rollout.Update{Desired: 1, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("old:running", "new:fresh")},
 		},
 		{
 			name:    "a tripped breaker starts nothing and leaves the old tasks alone",
-			service: rollout.Service{Desired: 2, MinimumHealthyPercent: 50, MaximumPercent: 200, Halted: true, Tasks: tasks("old:healthy", "old:healthy")},
+			service: rollout.Update{Desired: 2, MinimumHealthyPercent: 50, MaximumPercent: 200, Halted: true, Tasks: tasks("old:healthy", "old:healthy")},
 		},
 		{
 			name:    "bounds that forbid every step are told",
-			service: rollout.Service{Desired: 1, MinimumHealthyPercent: 100, MaximumPercent: 150, Tasks: tasks("old:healthy")}, blocked: true,
+			service: rollout.Update{Desired: 1, MinimumHealthyPercent: 100, MaximumPercent: 150, Tasks: tasks("old:healthy")}, blocked: true,
 		},
 		{
 			name:    "a service scaled to nothing stops everything",
-			service: rollout.Service{Desired: 0, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "old:healthy")},
+			service: rollout.Update{Desired: 0, MinimumHealthyPercent: 100, MaximumPercent: 200, Tasks: tasks("new:healthy", "old:healthy")},
 			stop:    []string{"t0", "t1"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.service.Primary = "new"
-			p := rollout.Next(tc.service, start)
+			p := tc.service.Next(start)
 			var stop []string
 			for _, s := range p.Stop {
 				stop = append(stop, s.Task)
@@ -155,7 +155,7 @@ func TestBreakerThreshold(t *testing.T) {
 // step, and once tasks stop failing, the deployment completes.
 func TestBoundsHoldAndDeploymentsEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := rollout.Service{
+		s := rollout.Update{
 			Desired:               rapid.IntRange(0, 8).Draw(t, "desired"),
 			MinimumHealthyPercent: rapid.SampledFrom([]int{0, 50, 66, 100}).Draw(t, "min"),
 			MaximumPercent:        rapid.SampledFrom([]int{125, 150, 200}).Draw(t, "max"),
@@ -170,7 +170,7 @@ func TestBoundsHoldAndDeploymentsEnd(t *testing.T) {
 		}
 		for step := range 200 {
 			faults := step < 40
-			p := rollout.Next(s, now)
+			p := s.Next(now)
 			before := healthy(s.Tasks)
 			for _, stop := range p.Stop {
 				s.Tasks = slices.DeleteFunc(s.Tasks, func(t rollout.Task) bool { return t.ID == stop.Task })
