@@ -15,13 +15,14 @@ import (
 )
 
 // historyKey is the key of a service deployment or revision of the caller, by
-// its ARN: <kind>/<cluster>/<service>/<id>.
-func historyKey(sc arn.Scope, ref, kind string) (string, bool) {
+// its ARN: <kind>/<cluster>/<service>/<id>; empty, which is nobody's, when the
+// ARN is none.
+func historyKey(sc arn.Scope, ref, kind string) string {
 	parts := strings.Split(strings.TrimPrefix(ref, sc.ARN("ecs", "")), "/")
 	if len(parts) != 4 || parts[0] != kind {
-		return "", false
+		return ""
 	}
-	return sc.Key(parts[1:]...), true
+	return sc.Key(parts[1:]...)
 }
 
 // ListServiceDeployments lists a service's deployments, the newest first.
@@ -76,7 +77,7 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *ecsapi.Des
 	}
 	out := &ecsapi.DescribeServiceDeploymentsOutput{ServiceDeployments: []ecsapi.ServiceDeployment{}, Failures: []ecsapi.Failure{}}
 	for _, ref := range in.ServiceDeploymentArns {
-		key, _ := historyKey(sc, ref, "service-deployment")
+		key := historyKey(sc, ref, "service-deployment")
 		d, err := ServiceDeployments.Get(snap, key)
 		if err != nil {
 			out.Failures = append(out.Failures, missing(ref))
@@ -167,7 +168,7 @@ func (s *Service) DescribeServiceRevisions(ctx context.Context, in *ecsapi.Descr
 	}
 	out := &ecsapi.DescribeServiceRevisionsOutput{ServiceRevisions: []ecsapi.ServiceRevision{}, Failures: []ecsapi.Failure{}}
 	for _, ref := range in.ServiceRevisionArns {
-		key, _ := historyKey(sc, ref, "service-revision")
+		key := historyKey(sc, ref, "service-revision")
 		r, err := ServiceRevisions.Get(snap, key)
 		if err != nil {
 			out.Failures = append(out.Failures, missing(ref))
@@ -187,7 +188,7 @@ func (s *Service) DescribeServiceRevisions(ctx context.Context, in *ecsapi.Descr
 // running finds the deployment that a service deployment's ARN names, for a
 // change, if it is the service's present one and not over.
 func (s *Service) running(tx *store.Tx, sc arn.Scope, ref string) (ServiceRow, ServiceDeployment, error) {
-	key, _ := historyKey(sc, ref, "service-deployment")
+	key := historyKey(sc, ref, "service-deployment")
 	rec, err := ServiceDeployments.Get(tx, key)
 	if err != nil {
 		return ServiceRow{}, rec, awsapi.Errorf("ServiceDeploymentNotFoundException", http.StatusBadRequest, "The service deployment %s was not found.", ref)

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/loop"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
+	"github.com/slipway-dev/slipway/service/cloudwatch"
 	"github.com/slipway-dev/slipway/service/ec2"
 	"github.com/slipway-dev/slipway/service/elbv2"
 	"github.com/slipway-dev/slipway/service/servicediscovery"
@@ -41,12 +42,15 @@ type world struct {
 
 var here = arn.Scope{Account: "000000000000", Region: "us-east-1"}
 
-const groupARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
+const (
+	groupARN     = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
+	alternateARN = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web2/0123456789abcdef"
+)
 
 func inWorld(t *testing.T, story func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		var tables []store.Schema
-		for _, ts := range [][]store.Schema{agent.Tables(), ec2.Tables(), elbv2.Tables(), servicediscovery.Tables(), Tables()} {
+		for _, ts := range [][]store.Schema{agent.Tables(), ec2.Tables(), elbv2.Tables(), servicediscovery.Tables(), cloudwatch.Tables(), Tables()} {
 			tables = append(tables, ts...)
 		}
 		s, err := store.Open(store.Config{}, tables...)
@@ -85,8 +89,12 @@ func (w *world) build() {
 			})
 		}
 		ec2.Groups.Put(tx, ec2.SecurityGroup{Meta: ec2.Meta{Scope: here, ID: "sg-1"}, VPC: "vpc-1", Name: "web"})
-		elbv2.TargetGroups.Put(tx, elbv2.TargetGroup{Scope: here, ARN: groupARN, Name: "web", Port: 80, VPC: "vpc-1", TargetType: "ip"})
-		elbv2.Rules.Put(tx, elbv2.Rule{Scope: here, ARN: "rule", ListenerARN: "listener", Actions: []elbv2api.Action{{Type: "forward", TargetGroupArn: new(groupARN)}}})
+		for name, group := range map[string]string{"web": groupARN, "web2": alternateARN} {
+			elbv2.TargetGroups.Put(tx, elbv2.TargetGroup{Scope: here, ARN: group, Name: name, Port: 80, VPC: "vpc-1", TargetType: "ip"})
+		}
+		for _, rule := range []string{"rule", "test-rule"} {
+			elbv2.Rules.Put(tx, elbv2.Rule{Scope: here, ARN: rule, ListenerARN: "listener", Actions: []elbv2api.Action{{Type: "forward", TargetGroupArn: new(groupARN)}}})
+		}
 		return nil
 	})
 	must(w.CreateCluster(w.ctx, &ecsapi.CreateClusterInput{ClusterName: new("c"), CapacityProviders: []string{"FARGATE", "FARGATE_SPOT"}}))
@@ -145,7 +153,7 @@ func (w *world) playAgent() loop.Loop {
 
 // noteStop checks the order of stopping: no target of the task is left.
 func (w *world) noteStop(t agent.Task) {
-	for _, target := range elbv2.GroupTargets(w.store.Snapshot(), groupARN) {
+	for target := range elbv2.Targets.List(w.store.Snapshot(), "") {
 		if target.ID == t.IP && t.StopCode == "ServiceSchedulerInitiated" {
 			w.undrained++
 		}
