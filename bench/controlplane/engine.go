@@ -3,15 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -124,8 +126,32 @@ func (w *world) handler(api http.Handler) http.Handler {
 		_ = json.NewEncoder(rw).Encode(w.lose(r.FormValue("zone")))
 	})
 	m.HandleFunc("POST /bench/trim", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
-	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	m.HandleFunc("GET /debug/pprof/", pprof.Index)
+	m.HandleFunc("POST /bench/profile", func(rw http.ResponseWriter, r *http.Request) {
+		if err := profile(r.FormValue("file")); err != nil {
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+		}
+	})
 	m.Handle("/", api)
 	return m
+}
+
+// profile begins a CPU profile in a file, or with "" ends it; a file named
+// .heap gets the present heap.
+func profile(file string) error {
+	if file == "" {
+		pprof.StopCPUProfile()
+		return nil
+	}
+	if heap, ok := strings.CutSuffix(file, ".heap"); ok {
+		f, err := os.Create(heap + ".heap")
+		if err != nil {
+			return err
+		}
+		return errors.Join(pprof.WriteHeapProfile(f), f.Close())
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(f)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -75,9 +74,8 @@ func (e *engine) ask(ctx context.Context, method, path string, out any) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if w, ok := out.(io.Writer); ok {
-		_, err = io.Copy(w, resp.Body)
-		return err
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, resp.Status)
 	}
 	if out == nil {
 		return nil
@@ -248,31 +246,19 @@ func (e *engine) profiled(ctx context.Context, dir, name string, do func() error
 	if dir == "" {
 		return do()
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		for n := 0; ctx.Err() == nil; n++ {
-			_ = e.save(ctx, filepath.Join(dir, fmt.Sprintf("%s-%d.cpu", name, n)), "/debug/pprof/profile?seconds=10")
-		}
-	}()
-	err := do()
-	return errorsFirst(err, e.save(ctx, filepath.Join(dir, name+".heap"), "/debug/pprof/heap?gc=1"))
-}
-
-func errorsFirst(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
+	for _, step := range []func() error{
+		func() error { return e.profile(ctx, filepath.Join(dir, name+".cpu")) },
+		do,
+		func() error { return e.profile(ctx, "") },
+		func() error { return e.profile(ctx, filepath.Join(dir, name+".heap")) },
+	} {
+		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *engine) save(ctx context.Context, path, from string) error {
-	w, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	return e.ask(ctx, http.MethodGet, from, w)
+func (e *engine) profile(ctx context.Context, file string) error {
+	return e.ask(ctx, http.MethodPost, "/bench/profile?file="+url.QueryEscape(file), nil)
 }

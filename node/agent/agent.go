@@ -78,6 +78,7 @@ type Agent struct {
 
 	mu     sync.Mutex
 	tasks  map[string]*live         // by ARN
+	owners map[string]string        // container id -> ARN, of tasks
 	states map[string]runtime.State // by container id, as last listed
 	listed bool                     // states is true
 
@@ -98,7 +99,7 @@ func New(cfg Config) *Agent {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Agent{cfg: cfg, tasks: map[string]*live{}, states: map[string]runtime.State{}}
+	a := &Agent{cfg: cfg, tasks: map[string]*live{}, owners: map[string]string{}, states: map[string]runtime.State{}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.tails = newTails(cfg.Logs, cfg.Log)
 	a.meta = newMetadata(a)

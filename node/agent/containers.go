@@ -25,8 +25,8 @@ func (a *Agent) startContainers(ctx context.Context, l *live) error {
 			return nil
 		}
 		err = a.startAll(ctx, l, ready)
-		if listErr := a.observe(ctx); err == nil && listErr != nil {
-			err = fmt.Errorf("list containers: %w", listErr)
+		if lookErr := a.look(ctx, l); err == nil && lookErr != nil {
+			err = fmt.Errorf("look at containers: %w", lookErr)
 		}
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (a *Agent) startAll(ctx context.Context, l *live, ready []planned) error {
 }
 
 func (a *Agent) startOne(ctx context.Context, l *live, p planned) error {
-	c, id := l.row.Containers[p.index], containerID(l.row, p.index)
+	c, id := l.row.Containers[p.index], l.ids[p.index]
 	if _, exists := a.state(id); !exists {
 		netns, _, _ := result(l, &l.attach)
 		img, _, _ := result(l, l.pullJob(c.Image))

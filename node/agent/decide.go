@@ -45,7 +45,7 @@ type fact struct {
 // row remembers of container i.
 func (a *Agent) fact(l *live, i int) fact {
 	name := l.row.Containers[i].Name
-	st, ok := a.state(containerID(l.row, i))
+	st, ok := a.state(l.ids[i])
 	f := fact{created: ok, started: st.Started, running: st.Running, state: st, startedAt: st.StartedAt, health: l.health(name)}
 	f.over = st.Exited()
 	f.succeeded = f.over && st.ExitCode == 0

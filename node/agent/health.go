@@ -73,7 +73,7 @@ func (a *Agent) probeContainers(l *live) {
 		l.mu.Lock()
 		l.probes[c.Name] = p
 		l.mu.Unlock()
-		go a.watch(ctx, l, p, containerID(l.row, i), *c.Health, f.startedAt)
+		go a.watch(ctx, l, p, l.ids[i], *c.Health, f.startedAt)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type live struct {
 	arn    string
 	row    Task
+	ids    []string // of the containers, in order of definition
 	status Status // as last written
 
 	ctx    context.Context // of jobs and probes; ends when the task is to stop
@@ -52,6 +53,9 @@ func newLive(ctx context.Context, row Task, st Status) *live {
 		signaled: map[string]time.Time{}, killed: map[string]bool{},
 		pulls: map[string]*job[runtime.Image]{}, probes: map[string]*probe{}, failed: map[string]string{},
 	}
+	for i := range row.Containers {
+		l.ids = append(l.ids, containerID(row, i))
+	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	if !st.StoppingAt.IsZero() {
 		l.end = &ending{st.StopCode, st.StoppedReason}
@@ -70,15 +74,6 @@ func containerID(t Task, i int) string {
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%d/%s", i, t.Containers[i].Name)
 	return fmt.Sprintf("%s-%010d", t.ID, h.Sum32())
-}
-
-// ids are the task's container ids, in order of definition.
-func (l *live) ids() []string {
-	ids := make([]string, len(l.row.Containers))
-	for i := range l.row.Containers {
-		ids[i] = containerID(l.row, i)
-	}
-	return ids
 }
 
 // begin runs work in the background, once; the task is woken when it is done.

@@ -51,7 +51,7 @@ func stream(t Task, c Container) LogStream {
 // a restart.
 func (a *Agent) followLogs(l *live) {
 	for i := range l.row.Containers {
-		if st, ok := a.state(containerID(l.row, i)); ok && st.Started {
+		if st, ok := a.state(l.ids[i]); ok && st.Started {
 			a.follow(l, i)
 			if st.Exited() {
 				a.tails.finish(st.ID)
@@ -62,7 +62,7 @@ func (a *Agent) followLogs(l *live) {
 
 // follow has the container's log file read from where it was left.
 func (a *Agent) follow(l *live, i int) {
-	id := containerID(l.row, i)
+	id := l.ids[i]
 	path := a.cfg.Driver.Logs(id)
 	if path == "" {
 		return

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"github.com/slipway-dev/slipway/node/runtime"
@@ -16,21 +18,51 @@ func (a *Agent) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := make(map[string]runtime.State, len(list))
+	next, changed := make(map[string]runtime.State, len(list)), []string{}
+	a.mu.Lock()
 	for _, s := range list {
 		next[s.ID] = s
+		if a.states[s.ID] != s {
+			changed = append(changed, s.ID)
+		}
 	}
-	var woken []string
-	a.mu.Lock()
-	for arn, l := range a.tasks {
-		if slices.ContainsFunc(l.ids(), func(id string) bool { return a.states[id] != next[id] }) {
-			woken = append(woken, arn)
+	for id := range a.states {
+		if _, there := next[id]; !there {
+			changed = append(changed, id)
+		}
+	}
+	woken := map[string]bool{}
+	for _, id := range changed {
+		if arn, ok := a.owners[id]; ok {
+			woken[arn] = true
 		}
 	}
 	a.states, a.listed = next, true
 	a.mu.Unlock()
-	for _, arn := range woken {
-		a.wake(arn)
+	a.wake(slices.Collect(maps.Keys(woken))...)
+	return nil
+}
+
+// look reads the state of one task's containers, of which some were started
+// just now; the task is woken if one has ended already.
+func (a *Agent) look(ctx context.Context, l *live) error {
+	a.observing.Lock()
+	defer a.observing.Unlock()
+	for _, id := range l.ids {
+		s, err := a.cfg.Driver.State(ctx, id)
+		if errors.Is(err, runtime.ErrNotFound) {
+			continue // the next list tells of those that have gone
+		}
+		if err != nil {
+			return err
+		}
+		a.mu.Lock()
+		before := a.states[id]
+		a.states[id] = s
+		a.mu.Unlock()
+		if s.Exited() && before != s {
+			defer a.wake(l.arn)
+		}
 	}
 	return nil
 }
@@ -46,6 +78,9 @@ func (a *Agent) state(id string) (runtime.State, bool) {
 // removeOrphans removes the containers of which no row knows: their task was
 // taken away while no engine ran.
 func (a *Agent) removeOrphans(ctx context.Context) {
+	if !a.hasStrangers() {
+		return
+	}
 	snap := a.cfg.Store.Snapshot()
 	known := map[string]bool{}
 	for t := range Tasks.List(snap, "") {
@@ -76,6 +111,19 @@ func (a *Agent) removeOrphans(ctx context.Context) {
 		delete(a.states, id)
 		a.mu.Unlock()
 	}
+}
+
+// hasStrangers says whether there are containers of tasks that the agent does
+// not hold.
+func (a *Agent) hasStrangers() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id := range a.states {
+		if _, ok := a.owners[id]; !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // discard removes a container and its log.

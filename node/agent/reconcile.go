@@ -93,6 +93,9 @@ func (a *Agent) load(arn string) (l *live, remove bool) {
 		}
 		l = newLive(a.ctx, row, st)
 		a.tasks[arn] = l
+		for _, id := range l.ids {
+			a.owners[id] = arn
+		}
 	case l != nil: // the row is gone: end it
 		l.row.Stopped, l.row.Remove = true, true
 	case stErr == nil: // gone while no engine ran
@@ -178,7 +181,7 @@ func (a *Agent) bury(l *live, remove bool) error {
 	l.mu.Unlock()
 	if !l.cleaning {
 		l.cleaning = true
-		ids := l.ids()
+		ids := slices.Clone(l.ids)
 		for _, c := range l.status.Containers { // the row may be gone
 			if c.RuntimeID != "" && !slices.Contains(ids, c.RuntimeID) {
 				ids = append(ids, c.RuntimeID)
@@ -192,8 +195,11 @@ func (a *Agent) bury(l *live, remove bool) error {
 	}
 	a.mu.Lock()
 	delete(a.tasks, l.arn)
+	for _, id := range l.ids {
+		delete(a.owners, id)
+	}
 	a.mu.Unlock()
-	for _, id := range l.ids() {
+	for _, id := range l.ids {
 		a.tails.drop(id)
 	}
 	return a.cfg.Store.Update(func(tx *store.Tx) error {

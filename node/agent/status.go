@@ -127,7 +127,7 @@ func (a *Agent) pullTimes(l *live, st *Status, now time.Time) {
 // containerStatus is one container's status now.
 func (a *Agent) containerStatus(l *live, i int, f fact, st ContainerStatus, now time.Time) ContainerStatus {
 	c := l.row.Containers[i]
-	st.Name, st.RuntimeID = c.Name, containerID(l.row, i)
+	st.Name, st.RuntimeID = c.Name, l.ids[i]
 	if st.LastStatus == "" {
 		st.LastStatus = Pending
 	}

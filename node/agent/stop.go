@@ -57,7 +57,7 @@ func needed(containers []Container, facts []fact, name string) bool {
 // stopOne signals a container, or kills it when it had its time. It returns
 // how long it still has.
 func (a *Agent) stopOne(ctx context.Context, l *live, i int, stopSignal string, now time.Time) (time.Duration, error) {
-	c, id := l.row.Containers[i], containerID(l.row, i)
+	c, id := l.row.Containers[i], l.ids[i]
 	timeout := c.StopTimeout
 	if timeout == 0 {
 		timeout = defaultStopTimeout

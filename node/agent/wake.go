@@ -15,17 +15,22 @@ type wake struct {
 	N   int64 // differs at each wake
 }
 
-// wake has the task reconciled soon.
-func (a *Agent) wake(arn string) {
+// wake has tasks reconciled soon.
+func (a *Agent) wake(arns ...string) {
+	if len(arns) == 0 {
+		return
+	}
 	err := a.cfg.Store.Update(func(tx *store.Tx) error {
-		before, err := wakes.Get(tx, arn)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+		for _, arn := range arns {
+			before, err := wakes.Get(tx, arn)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			wakes.Put(tx, wake{arn, before.N + 1})
 		}
-		wakes.Put(tx, wake{arn, before.N + 1})
 		return nil
 	})
 	if err != nil {
-		a.cfg.Log.Error("task could not be woken", "task", arn, "err", err)
+		a.cfg.Log.Error("tasks could not be woken", "tasks", arns, "err", err)
 	}
 }

@@ -43,6 +43,8 @@ type Driver interface {
 	RemoveLog(ctx context.Context, id string) error
 	// List tells the state of every container, in order of ID.
 	List(ctx context.Context) ([]State, error)
+	// State tells the state of one container, ErrNotFound when there is none.
+	State(ctx context.Context, id string) (State, error)
 	// Changed receives after some container has exited; many exits may make
 	// one receive. It is one channel for the driver's life, for one reader.
 	Changed() <-chan struct{}

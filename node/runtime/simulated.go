@@ -170,6 +170,17 @@ func (s *Simulated) List(context.Context) ([]State, error) {
 	return out, nil
 }
 
+// State tells the state of one container.
+func (s *Simulated) State(_ context.Context, id string) (State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.containers[id]
+	if c == nil {
+		return State{}, fmt.Errorf("state of %s: %w", id, ErrNotFound)
+	}
+	return c.State, nil
+}
+
 // Exec answers with the exit code that the script has for this time.
 func (s *Simulated) Exec(ctx context.Context, id string, e Exec) (int, error) {
 	if len(e.Args) == 0 {

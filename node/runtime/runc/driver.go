@@ -238,24 +238,46 @@ func (d *Driver) List(ctx context.Context) ([]runtime.State, error) {
 	}
 	var out []runtime.State
 	for _, r := range d.allRecords() {
-		st := runtime.State{ID: r.ID, Group: r.Group, Digest: r.Digest, StopSignal: r.StopSignal}
-		if c, ok := byID[r.ID]; ok && c.Error == "" {
-			st.Started, st.Running, st.StartedAt = true, c.Running, c.StartedAt
-			if c.Running {
-				st.Pid = c.Pid
-			} else {
-				st.ExitCode, st.ExitedAt = c.ExitCode, c.ExitedAt
-				st.OOMKilled = c.ExitCode != 0 && d.oomKilled(r)
-			}
-		}
+		out = append(out, d.state(r, byID[r.ID]))
 		delete(byID, r.ID)
-		out = append(out, st)
 	}
 	for _, c := range byID { // without a bundle: to be removed
 		out = append(out, runtime.State{ID: c.ID, Started: true, Running: c.Running, Pid: c.Pid, ExitCode: c.ExitCode, StartedAt: c.StartedAt, ExitedAt: c.ExitedAt})
 	}
 	slices.SortFunc(out, func(a, b runtime.State) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
+}
+
+// State tells the state of one container.
+func (d *Driver) State(ctx context.Context, id string) (runtime.State, error) {
+	r, ok := d.record(id)
+	if !ok {
+		return runtime.State{}, fmt.Errorf("state of %s: %w", id, runtime.ErrNotFound)
+	}
+	launched, err := d.cfg.Launcher.Containers(ctx)
+	if err != nil {
+		return runtime.State{}, fmt.Errorf("state of %s: %w", id, err)
+	}
+	i := slices.IndexFunc(launched, func(c sandbox.Container) bool { return c.ID == id })
+	if i < 0 {
+		return d.state(r, sandbox.Container{}), nil
+	}
+	return d.state(r, launched[i]), nil
+}
+
+// state puts together what was recorded of a container and what init knows of
+// it, which is nothing before its start.
+func (d *Driver) state(r record, c sandbox.Container) runtime.State {
+	st := runtime.State{ID: r.ID, Group: r.Group, Digest: r.Digest, StopSignal: r.StopSignal}
+	switch {
+	case c.ID == "" || c.Error != "":
+	case c.Running:
+		st.Started, st.Running, st.StartedAt, st.Pid = true, true, c.StartedAt, c.Pid
+	default:
+		st.Started, st.StartedAt, st.ExitCode, st.ExitedAt = true, c.StartedAt, c.ExitCode, c.ExitedAt
+		st.OOMKilled = c.ExitCode != 0 && d.oomKilled(r)
+	}
+	return st
 }
 
 // oomKilled reads the container's cgroup, which is there until Forget.

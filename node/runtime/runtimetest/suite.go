@@ -89,6 +89,9 @@ func find(t *testing.T, d runtime.Driver, id string) (runtime.State, bool) {
 			return s, true
 		}
 	}
+	if s, err := d.State(t.Context(), id); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("%s is not listed, and its state is %+v (%v)", id, s, err)
+	}
 	return runtime.State{}, false
 }
 
