@@ -121,7 +121,9 @@ func (l Loop) follow(ctx context.Context, s *store.Store, rev store.Revision, ou
 
 // state is what the loop remembers of a key with work to do.
 type state struct {
-	due     time.Time // zero: not due
+	key     string
+	due     time.Time // when it waits
+	place   int       // in the queue, -1 when it is not in it
 	running bool
 	dirty   bool // became dirty while running
 	fails   int
@@ -138,6 +140,7 @@ type run struct {
 	Loop
 	log     *slog.Logger
 	keys    map[string]*state
+	waiting queue // those with a due time
 	results chan result
 	busy    int
 }
@@ -147,47 +150,42 @@ func (r *run) dirty(keys []string) {
 	for _, k := range keys {
 		st := r.keys[k]
 		if st == nil {
-			st = &state{}
+			st = &state{key: k, place: -1}
 			r.keys[k] = st
 		}
 		switch {
 		case st.running:
 			st.dirty = true
-		case st.fails > 0 && !st.due.IsZero():
+		case st.fails > 0 && st.place >= 0:
 			// A key that fails waits for its delay, or its own writes would
 			// keep it spinning; half of it, since something has changed.
-			st.due = earlier(st.due, now.Add(retryDelay(st.fails)/2))
+			r.waiting.put(st, earlier(st.due, now.Add(retryDelay(st.fails)/2)))
+		case st.place >= 0:
+			r.waiting.put(st, earlier(st.due, now)) // it keeps its turn
 		default:
-			st.due = now
+			r.waiting.put(st, now)
 		}
 	}
 }
 
-// dispatch starts what is due, as far as workers are free, and returns when
-// the next key is.
+// dispatch starts what is due, the longest due first, as far as workers are
+// free, and returns when the next key is due.
 func (r *run) dispatch(ctx context.Context) (next time.Time, ok bool) {
 	now := time.Now()
-	for key, st := range r.keys {
-		if st.running || st.due.IsZero() {
-			continue
-		}
+	for len(r.waiting) > 0 && r.busy < max(r.Workers, 1) { // else a result will come and dispatch again
+		st := r.waiting[0]
 		if now.Before(st.due) {
-			if !ok || st.due.Before(next) {
-				next, ok = st.due, true
-			}
-			continue
+			return st.due, true
 		}
-		if r.busy >= max(r.Workers, 1) {
-			continue // a result will come and dispatch again
-		}
-		st.running, st.due = true, time.Time{}
+		r.waiting.drop(st)
+		st.running = true
 		r.busy++
 		go func() {
-			again, err := r.guarded(ctx, key)
-			r.results <- result{key, again, err}
+			again, err := r.guarded(ctx, st.key)
+			r.results <- result{st.key, again, err}
 		}()
 	}
-	return next, ok
+	return next, false
 }
 
 // guarded turns a panic of one key into its error, so that it stops no other key.
@@ -209,14 +207,16 @@ func (r *run) finish(done result) {
 	case done.err != nil:
 		st.fails++
 		delay := retryDelay(st.fails)
-		st.due = now.Add(delay)
+		r.waiting.put(st, now.Add(delay))
 		if !errors.Is(done.err, context.Canceled) {
 			r.log.Warn("reconcile failed", "loop", r.Name, "key", done.key, "err", done.err, "again", delay)
 		}
 	case st.dirty:
-		st.fails, st.due = 0, now
+		st.fails = 0
+		r.waiting.put(st, now)
 	case done.again > 0:
-		st.fails, st.due = 0, now.Add(done.again)
+		st.fails = 0
+		r.waiting.put(st, now.Add(done.again))
 	default:
 		delete(r.keys, done.key)
 	}

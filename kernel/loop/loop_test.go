@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,5 +144,38 @@ func TestAPanicStopsOneKeyOnly(t *testing.T) {
 	})
 	if !slices.Equal(seen, []string{"good"}) {
 		t.Errorf("reconciled %q", seen)
+	}
+}
+
+// What one change costs while many keys wait for their time.
+func BenchmarkOneOfMany(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s, err := store.Open(store.Config{}, services)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Update(func(tx *store.Tx) error {
+				for i := range n {
+					services.Put(tx, service{Name: strconv.Itoa(i)})
+				}
+				return nil
+			}); err != nil {
+				b.Fatal(err)
+			}
+			done := make(chan struct{}, n)
+			l := loop.Loop{Name: "bench", List: names, Keys: changed, Reconcile: func(context.Context, string) (time.Duration, error) {
+				done <- struct{}{}
+				return time.Hour, nil
+			}}
+			go func() { _ = l.Run(b.Context(), s, slog.New(slog.DiscardHandler)) }()
+			for range n {
+				<-done
+			}
+			for i := 0; b.Loop(); i++ {
+				_ = s.Update(func(tx *store.Tx) error { services.Put(tx, service{Name: "0", Want: i + 1}); return nil })
+				<-done
+			}
+		})
 	}
 }
