@@ -21,7 +21,7 @@ type task struct {
 
 var (
 	tasks = store.NewTable("test/task", func(t task) string { return t.ID },
-		store.Index("service", func(t task) []string { return []string{t.Service} }))
+		store.CountedIndex("service", func(t task) []string { return []string{t.Service} }))
 	readings = store.NewTable("test/reading", func(t task) string { return t.ID }, store.Volatile[task]())
 )
 
@@ -249,7 +249,11 @@ func TestStoreBehavesAsAMap(t *testing.T) {
 					}
 				}
 				for _, name := range []string{"", "web", "api"} {
-					n := 0
+					n := tasks.Count(s.Snapshot(), "service", name)
+					if got := len(slices.Collect(tasks.By(s.Snapshot(), "service", name))); got != n {
+						t.Fatalf("index %q lists %d rows and counts %d", name, got, n)
+					}
+					n = 0
 					for r := range tasks.By(s.Snapshot(), "service", name) {
 						n++
 						if model[r.ID].Service != name {

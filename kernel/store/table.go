@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"iter"
 	"reflect"
+	"slices"
 
 	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
@@ -34,8 +35,9 @@ type schema struct {
 }
 
 type index struct {
-	name string
-	keys func(row any) []string
+	name    string
+	keys    func(row any) []string
+	counted bool
 }
 
 // Option changes how a table is kept.
@@ -60,7 +62,16 @@ func NewTable[T any](name string, key func(T) string, opts ...Option[T]) *Table[
 // given key. Keys must not contain a zero byte.
 func Index[T any](name string, keys func(T) []string) Option[T] {
 	return func(sc *schema) {
-		sc.indexes = append(sc.indexes, index{name, func(row any) []string { return keys(row.(T)) }})
+		sc.indexes = append(sc.indexes, index{name: name, keys: func(row any) []string { return keys(row.(T)) }})
+	}
+}
+
+// CountedIndex is an Index that keeps count of the rows under each key, so
+// that Count need not go through them.
+func CountedIndex[T any](name string, keys func(T) []string) Option[T] {
+	return func(sc *schema) {
+		Index(name, keys)(sc)
+		sc.indexes[len(sc.indexes)-1].counted = true
 	}
 }
 
@@ -103,12 +114,28 @@ func (t *Table[T]) Keys(s *Snapshot) []string {
 
 // By yields the rows that an index lists under a key, in primary key order.
 func (t *Table[T]) By(r Reader, indexName, key string) iter.Seq[T] {
-	for i, ix := range t.sc.indexes {
-		if ix.name == indexName {
-			return rows[T](table(r.state(), &t.sc).indexes[i], key+"\x00")
+	i := t.sc.index(indexName)
+	return rows[T](table(r.state(), &t.sc).indexes[i].rows, key+"\x00")
+}
+
+// Count is how many rows a CountedIndex lists under a key.
+func (t *Table[T]) Count(r Reader, indexName, key string) int {
+	i := t.sc.index(indexName)
+	if !t.sc.indexes[i].counted {
+		panic("store: index " + indexName + " of table " + t.sc.name + " is not counted")
+	}
+	n, _ := table(r.state(), &t.sc).indexes[i].counts.Get([]byte(key))
+	return n
+}
+
+// index finds an index; one that was not declared is a mistake of the program.
+func (sc *schema) index(name string) int {
+	for i, ix := range sc.indexes {
+		if ix.name == name {
+			return i
 		}
 	}
-	panic("store: table " + t.sc.name + " has no index " + indexName)
+	panic("store: table " + sc.name + " has no index " + name)
 }
 
 // Create adds a row, or returns ErrExists.
@@ -134,18 +161,24 @@ type Reader interface {
 func (s *Snapshot) state() map[string]tableState { return s.tables }
 func (tx *Tx) state() map[string]tableState      { return tx.tables }
 
-// tableState is a table's rows and one tree per index, all immutable. An
-// index tree has the keys "index key, zero byte, primary key".
+// tableState is a table's rows and its indexes, all immutable.
 type tableState struct {
 	sc      *schema
 	rows    *iradix.Tree[any]
-	indexes []*iradix.Tree[any]
+	indexes []indexState
+}
+
+// indexState is one index: rows by "index key, zero byte, primary key", and
+// how many there are by index key, if they are counted.
+type indexState struct {
+	rows   *iradix.Tree[any]
+	counts *iradix.Tree[int]
 }
 
 func newTableState(sc *schema) tableState {
 	t := tableState{sc: sc, rows: iradix.New[any]()}
 	for range sc.indexes {
-		t.indexes = append(t.indexes, iradix.New[any]())
+		t.indexes = append(t.indexes, indexState{iradix.New[any](), iradix.New[int]()})
 	}
 	return t
 }
@@ -162,12 +195,11 @@ func table(tables map[string]tableState, sc *schema) tableState {
 
 func (t tableState) put(sc *schema, key string, row any) tableState {
 	t, _ = t.delete(sc, key)
-	next := tableState{sc: sc, indexes: make([]*iradix.Tree[any], len(t.indexes))}
+	next := tableState{sc: sc, indexes: slices.Clone(t.indexes)}
 	next.rows, _, _ = t.rows.Insert([]byte(key), row)
 	for i, ix := range sc.indexes {
-		next.indexes[i] = t.indexes[i]
 		for _, k := range ix.keys(row) {
-			next.indexes[i], _, _ = next.indexes[i].Insert([]byte(k+"\x00"+key), row)
+			next.indexes[i].insert(ix, k, key, row)
 		}
 	}
 	return next
@@ -178,15 +210,36 @@ func (t tableState) delete(sc *schema, key string) (tableState, bool) {
 	if !ok {
 		return t, false
 	}
-	next := tableState{sc: sc, indexes: make([]*iradix.Tree[any], len(t.indexes))}
+	next := tableState{sc: sc, indexes: slices.Clone(t.indexes)}
 	next.rows, _, _ = t.rows.Delete([]byte(key))
 	for i, ix := range sc.indexes {
-		next.indexes[i] = t.indexes[i]
 		for _, k := range ix.keys(old) {
-			next.indexes[i], _, _ = next.indexes[i].Delete([]byte(k + "\x00" + key))
+			next.indexes[i].delete(ix, k, key)
 		}
 	}
 	return next, true
+}
+
+func (s *indexState) insert(ix index, under, key string, row any) {
+	var there bool
+	s.rows, _, there = s.rows.Insert([]byte(under+"\x00"+key), row)
+	if ix.counted && !there {
+		n, _ := s.counts.Get([]byte(under))
+		s.counts, _, _ = s.counts.Insert([]byte(under), n+1)
+	}
+}
+
+func (s *indexState) delete(ix index, under, key string) {
+	var there bool
+	s.rows, _, there = s.rows.Delete([]byte(under + "\x00" + key))
+	if !ix.counted || !there {
+		return
+	}
+	if n, _ := s.counts.Get([]byte(under)); n > 1 {
+		s.counts, _, _ = s.counts.Insert([]byte(under), n-1)
+	} else {
+		s.counts, _, _ = s.counts.Delete([]byte(under))
+	}
 }
 
 func rows[T any](tree *iradix.Tree[any], prefix string) iter.Seq[T] {

@@ -32,10 +32,12 @@ type Interface struct {
 // Local tells whether the engine itself holds the address.
 func (i Interface) Local() bool { return i.Type != "interface" }
 
-// Interfaces holds network interfaces, keyed by scope and id.
+// Interfaces holds network interfaces, keyed by scope and id; "address" finds
+// them by subnet and private address.
 var Interfaces = store.NewTable("ec2/interface", func(i Interface) string { return i.key() },
 	store.Index("vpc", func(i Interface) []string { return []string{i.Scope.Key(i.VPC)} }),
-	store.Index("subnet", func(i Interface) []string { return []string{i.Scope.Key(i.Subnet)} }),
+	store.CountedIndex("subnet", func(i Interface) []string { return []string{i.Scope.Key(i.Subnet)} }),
+	store.Index("address", func(i Interface) []string { return []string{i.Scope.Key(i.Subnet, i.IP)} }),
 	store.Index("group", func(i Interface) []string {
 		var keys []string
 		for _, g := range i.Groups {
@@ -139,9 +141,11 @@ func DeleteInterface(tx *store.Tx, scope arn.Scope, id string) error {
 // one given out. The first four addresses of a subnet and its last are reserved.
 func allocate(tx *store.Tx, s Subnet, wanted string) (netip.Addr, error) {
 	block := netip.MustParsePrefix(s.CIDR)
-	used := map[netip.Addr]bool{}
-	for i := range Interfaces.By(tx, "subnet", s.key()) {
-		used[netip.MustParseAddr(i.IP)] = true
+	used := func(ip netip.Addr) bool {
+		for range Interfaces.By(tx, "address", s.Scope.Key(s.ID, ip.String())) {
+			return true
+		}
+		return false
 	}
 	first, last := usable(block)
 	if wanted != "" {
@@ -153,7 +157,7 @@ func allocate(tx *store.Tx, s Subnet, wanted string) (netip.Addr, error) {
 			return ip, errInvalidParameter("Address does not fall within the subnet's address range")
 		case ip.Less(first) || last.Less(ip):
 			return ip, errInvalidParameter("Address %s is in subnet's reserved address range", wanted)
-		case used[ip]:
+		case used(ip):
 			return ip, errAddressInUse(wanted)
 		}
 		return ip, nil
@@ -162,11 +166,14 @@ func allocate(tx *store.Tx, s Subnet, wanted string) (netip.Addr, error) {
 	if c, err := cursors.Get(tx, s.key()); err == nil {
 		next = netip.MustParseAddr(c.Last).Next()
 	}
+	if s.Free(tx) <= 0 {
+		return netip.Addr{}, errNoAddresses(s.ID)
+	}
 	for range addressCount(block) {
 		if next.Less(first) || last.Less(next) {
 			next = first
 		}
-		if !used[next] {
+		if !used(next) {
 			cursors.Put(tx, cursor{Key: s.key(), Last: next.String()})
 			return next, nil
 		}

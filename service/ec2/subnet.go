@@ -39,11 +39,7 @@ func (s Subnet) arn() string { return s.Scope.ARN("ec2", "subnet/"+s.ID) }
 
 // Free is the number of addresses that are neither reserved nor used.
 func (s Subnet) Free(r store.Reader) int {
-	n := addressCount(netip.MustParsePrefix(s.CIDR))
-	for range Interfaces.By(r, "subnet", s.key()) {
-		n--
-	}
-	return n
+	return addressCount(netip.MustParsePrefix(s.CIDR)) - Interfaces.Count(r, "subnet", s.key())
 }
 
 // CreateSubnet makes a subnet inside of a block of its VPC, apart from others.
