@@ -17,7 +17,7 @@ type live struct {
 	arn    string
 	row    Task
 	ids    []string // of the containers, in order of definition
-	status Status // as last written
+	status Status   // as last written
 
 	ctx    context.Context // of jobs and probes; ends when the task is to stop
 	cancel context.CancelFunc
