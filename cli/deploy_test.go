@@ -190,3 +190,10 @@ func TestExtended(t *testing.T) {
 		t.Errorf("a template in YAML: %d %v", added, err)
 	}
 }
+
+func stackStates(words ...string) (out []cfnapi.StackStatus) {
+	for _, w := range words {
+		out = append(out, cfnapi.StackStatus(w))
+	}
+	return out
+}

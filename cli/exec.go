@@ -41,7 +41,7 @@ func (a *app) execCommand() *cobra.Command {
 
 // taskOf finds the running task that a word names: a service or a task.
 func (p *platform) taskOf(ctx context.Context, word string) (ecsapi.Task, error) {
-	tasks, err := p.tasks(ctx, "RUNNING") // youngest first
+	tasks, err := p.tasks(ctx, "RUNNING", "") // youngest first
 	if err != nil {
 		return ecsapi.Task{}, err
 	}

@@ -4,26 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
-	"github.com/slipway-dev/slipway/api/ecsapi"
-	"github.com/slipway-dev/slipway/api/logsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/manifest"
 )
-
-// lastLines is how many log lines of a failed container are shown.
-const lastLines = 20
 
 const ecsService = "AWS::ECS::Service"
 
 // failure is a resource that failed, with what was found out about it while
 // it was still there.
 type failure struct {
-	event   cfnapi.StackEvent
-	details string
+	event    cfnapi.StackEvent
+	details  string
+	restored time.Time // when the revision before was back; zero: not seen
+	revision string    // that runs since then
 }
 
 // explain words a failed operation: which resource, why; for an ECS service
@@ -45,6 +42,9 @@ func (d *deployment) explain(st *cfnapi.Stack, failures []failure) error {
 		}
 		told++
 		fmt.Fprintf(&b, "\n\n%s (%s)\n  %s%s", val(f.event.LogicalResourceId), val(f.event.ResourceType), val(f.event.ResourceStatusReason), f.details)
+		if f.revision != "" {
+			fmt.Fprintf(&b, "\n  rolled back to revision %s in %s", f.revision, inSeconds(f.restored.Sub(val(f.event.Timestamp))))
+		}
 	}
 	if told == 0 && val(st.StackStatusReason) != "" {
 		b.WriteString("\n  " + val(st.StackStatusReason))
@@ -52,34 +52,33 @@ func (d *deployment) explain(st *cfnapi.Stack, failures []failure) error {
 	return errors.New(b.String())
 }
 
-// details finds out why a service failed: the newest task that did, and its
-// log. What cannot be found out is left out: the failure itself is told.
+// details finds out why a service failed. What cannot be found out is left
+// out: the failure itself is told.
 func (d *deployment) details(ctx context.Context, ev cfnapi.StackEvent, began time.Time) string {
-	if val(ev.ResourceType) != ecsService {
-		return ""
-	}
 	name := d.ecsName(ev)
-	t, ok := d.failedTask(ctx, name, began)
-	if name == "" || !ok {
+	if val(ev.ResourceType) != ecsService || name == "" {
 		return ""
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n  task %s (%s): %s", short(val(t.TaskArn)), short(val(t.TaskDefinitionArn)), val(t.StoppedReason))
-	for _, c := range t.Containers {
-		if c.ExitCode != nil {
-			fmt.Fprintf(&b, "\n  container %s exited with code %d", val(c.Name), *c.ExitCode)
-		}
-		if c.Reason != nil && !strings.Contains(val(t.StoppedReason), *c.Reason) {
-			fmt.Fprintf(&b, "\n  container %s: %s", val(c.Name), *c.Reason)
-		}
-	}
-	if s, ok := d.service(name); ok {
-		for _, c := range guilty(t.Containers) {
-			d.lastLines(ctx, &b, d.names.LogGroup(s.Name), val(c.Name), short(val(t.TaskArn)))
-		}
-	}
-	return b.String()
+	return d.autopsy(ctx, name, began)
 }
+
+// returned finds out which revisions run again after a rollback.
+func (d *deployment) returned(ctx context.Context, failures []failure) {
+	for i := range failures {
+		f := &failures[i]
+		s, ok := d.service(d.ecsName(f.event))
+		if val(f.event.ResourceType) != ecsService || !ok || f.restored.IsZero() {
+			continue
+		}
+		found, err := d.describeServices(ctx, []manifest.Service{*s})
+		if err == nil && len(found[s.Name].Deployments) > 0 {
+			f.revision = short(val(found[s.Name].Deployments[0].TaskDefinition))
+		}
+	}
+}
+
+// inSeconds is a duration for people, to the tenth of a second.
+func inSeconds(d time.Duration) string { return fmt.Sprintf("%.1f s", max(d, 0).Seconds()) }
 
 // ecsName is the ECS service that a stack resource is: from its physical id,
 // arn:...:service/<cluster>/<name>, or before it has one from the template.
@@ -100,73 +99,6 @@ func (d *deployment) ecsName(ev cfnapi.StackEvent) string {
 		}
 	}
 	return ""
-}
-
-// failedTask is the newest task of a service that was made since began and
-// failed, or is failing.
-func (d *deployment) failedTask(ctx context.Context, service string, began time.Time) (ecsapi.Task, bool) {
-	tasks, err := d.tasks(ctx, "STOPPED") // newest first
-	if err != nil {
-		return ecsapi.Task{}, false
-	}
-	i := slices.IndexFunc(tasks, func(t ecsapi.Task) bool {
-		return val(t.Group) == "service:"+service && failed(t) && !val(t.CreatedAt).Before(began.Add(-time.Second))
-	})
-	if i < 0 {
-		return ecsapi.Task{}, false
-	}
-	return tasks[i], true
-}
-
-// guilty are the containers that made a task fail: those that ended badly,
-// else those that could not start or are unhealthy, else all.
-func guilty(all []ecsapi.Container) []ecsapi.Container {
-	for _, bad := range []func(ecsapi.Container) bool{
-		func(c ecsapi.Container) bool { return c.ExitCode != nil && *c.ExitCode != 0 && *c.ExitCode != 143 },
-		func(c ecsapi.Container) bool { return c.HealthStatus == "UNHEALTHY" || val(c.Reason) != "" },
-	} {
-		var out []ecsapi.Container
-		for _, c := range all {
-			if bad(c) {
-				out = append(out, c)
-			}
-		}
-		if len(out) > 0 {
-			return out
-		}
-	}
-	return all
-}
-
-// lastLines adds the end of a container's log. Its stream is
-// <prefix>/<container>/<task>.
-func (d *deployment) lastLines(ctx context.Context, b *strings.Builder, group, container, task string) {
-	in := &logsapi.DescribeLogStreamsInput{LogGroupName: &group, OrderBy: "LastEventTime", Descending: new(true)}
-	for {
-		streams, err := call[logsapi.DescribeLogStreamsInput, logsapi.DescribeLogStreamsOutput](ctx, d.client, "logs", "DescribeLogStreams", in)
-		if err != nil {
-			return
-		}
-		for _, s := range streams.LogStreams {
-			if !strings.HasSuffix(val(s.LogStreamName), "/"+container+"/"+task) {
-				continue
-			}
-			out, err := call[logsapi.GetLogEventsInput, logsapi.GetLogEventsOutput](ctx, d.client, "logs", "GetLogEvents",
-				&logsapi.GetLogEventsInput{LogGroupName: &group, LogStreamName: s.LogStreamName, Limit: new(int32(lastLines))})
-			if err != nil || len(out.Events) == 0 {
-				return
-			}
-			fmt.Fprintf(b, "\n  last lines of %s:", val(s.LogStreamName))
-			for _, ev := range out.Events {
-				b.WriteString("\n    " + strings.TrimRight(val(ev.Message), "\r\n"))
-			}
-			return
-		}
-		if streams.NextToken == nil {
-			return
-		}
-		in.NextToken = streams.NextToken
-	}
 }
 
 // short is the last part of an ARN.

@@ -38,6 +38,7 @@ type cloud struct {
 	out, err            bytes.Buffer
 	terminal            bool
 	in                  io.Reader
+	glass               io.Writer                                     // takes the output instead of out
 	serve               func(http.ResponseWriter, *http.Request) bool // pages besides the API
 }
 
@@ -90,7 +91,11 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // app of a command against the cloud.
 func (c *cloud) app() *app {
-	return &app{out: &c.out, err: &c.err, in: c.in, terminal: c.terminal, transport: c}
+	a := &app{out: &c.out, err: &c.err, in: c.in, terminal: c.terminal, transport: c}
+	if c.glass != nil {
+		a.out = c.glass
+	}
+	return a
 }
 
 // run runs a command line and returns its exit code.

@@ -40,7 +40,7 @@ func (d *deployment) follow(ctx context.Context, began time.Time, what string) e
 }
 
 func (d *deployment) followID(ctx context.Context, id string, began time.Time, what string) error {
-	f := &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what), services: map[string]string{}}
+	f := &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what)}
 	defer f.view.close()
 	for {
 		st, err := f.poll(ctx)
@@ -51,11 +51,12 @@ func (d *deployment) followID(ctx context.Context, id string, began time.Time, w
 		switch status := st.StackStatus; {
 		case inProgress(status):
 		case status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" || status == "DELETE_COMPLETE":
-			f.view.close()
+			f.last(ctx)
 			d.step(what, began)
 			return nil
 		default:
-			f.view.close()
+			f.last(ctx)
+			d.returned(ctx, f.failures)
 			return d.explain(st, f.failures)
 		}
 		if err := wait(ctx, pollEvery); err != nil {
@@ -65,6 +66,13 @@ func (d *deployment) followID(ctx context.Context, id string, began time.Time, w
 	}
 }
 
+// last shows how it has ended.
+func (f *following) last(ctx context.Context) {
+	f.asked = time.Time{}
+	f.progress(ctx)
+	f.view.close()
+}
+
 // orInterrupted words an error for who has pressed ^C: the engine goes on
 // with the operation.
 func (d *deployment) orInterrupted(ctx context.Context, err error) error {
@@ -72,7 +80,7 @@ func (d *deployment) orInterrupted(ctx context.Context, err error) error {
 		return err
 	}
 	return &codedError{exitInterrupted, fmt.Errorf("interrupted; the engine goes on with stack %s. "+
-		"Watch it with: slipway events -f --stack, and its outcome with: slipway status -w", d.manifest.StackName())}
+		"Watch it with: slipway events -f --stack, and its outcome with: slipway status -w; cancel it with: slipway rollback", d.manifest.StackName())}
 }
 
 // following is one operation of a stack that is being watched.
@@ -83,8 +91,8 @@ type following struct {
 	seen     map[string]bool
 	view     view
 	failures []failure
-	services map[string]string // ECS services in progress: logical id -> name
-	asked    time.Time         // when they were last asked about
+	services []string  // names of the ECS services that are being deployed
+	asked    time.Time // when they were last asked about
 }
 
 // poll reads what is new, shows it, and returns the stack.
@@ -103,7 +111,7 @@ func (f *following) poll(ctx context.Context) (*cfnapi.Stack, error) {
 		f.track(ev)
 		if strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") && !strings.Contains(val(ev.ResourceStatusReason), "cancelled") {
 			// Now, because a rollback takes tasks and logs with it.
-			f.failures = append(f.failures, failure{ev, f.details(ctx, ev, f.began)})
+			f.failures = append(f.failures, failure{event: ev, details: f.details(ctx, ev, f.began)})
 		}
 	}
 	f.progress(ctx)

@@ -139,14 +139,21 @@ func (e *notDeployed) Error() string {
 }
 
 // tasks lists the tasks of the cluster that are to run, or with stopped those
-// that are not, newest first. Tasks outlive their services here.
-func (p *platform) tasks(ctx context.Context, desired ecsapi.DesiredStatus) ([]ecsapi.Task, error) {
+// that are not, newest first: of one ECS service, or of all when it is empty.
+// Tasks outlive their services here.
+func (p *platform) tasks(ctx context.Context, desired ecsapi.DesiredStatus, service string) ([]ecsapi.Task, error) {
 	var arns []string
 	in := &ecsapi.ListTasksInput{Cluster: new(p.names.Cluster()), DesiredStatus: desired}
+	if service != "" {
+		in.ServiceName = &service
+	}
 	for {
 		list, err := call[ecsapi.ListTasksInput, ecsapi.ListTasksOutput](ctx, p.client, "ecs", "ListTasks", in)
 		if isCode(err, "ClusterNotFoundException") {
 			return nil, &notDeployed{p.manifest.StackName()}
+		}
+		if isCode(err, "ServiceNotFoundException") {
+			return nil, nil // it went away meanwhile
 		}
 		if err != nil {
 			return nil, err

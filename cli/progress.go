@@ -2,85 +2,63 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
+	"slices"
 	"time"
 
 	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
-	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/manifest"
 )
 
 // askEvery bounds how often services in progress are asked about.
 const askEvery = 250 * time.Millisecond
 
-// track remembers which ECS services the stack is waiting for.
+// track remembers which ECS services the stack has begun to work on, and when
+// one that had failed is back.
 func (f *following) track(ev cfnapi.StackEvent) {
 	if val(ev.ResourceType) != ecsService {
 		return
 	}
-	id := val(ev.LogicalResourceId)
+	name := f.ecsName(ev)
 	switch ev.ResourceStatus {
 	case "CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS":
-		if name := f.ecsName(ev); name != "" {
-			f.services[id] = name
+		if name != "" && !slices.Contains(f.services, name) {
+			f.services = append(f.services, name)
 		}
-	default:
-		delete(f.services, id)
+	case "UPDATE_COMPLETE":
+		for i := range f.failures {
+			if failed := &f.failures[i]; val(failed.event.LogicalResourceId) == val(ev.LogicalResourceId) && failed.restored.IsZero() {
+				failed.restored = val(ev.Timestamp)
+			}
+		}
 	}
+	f.asked = time.Time{} // something has changed: show it now
 }
 
-// progress shows how far the services in progress are. What cannot be found
-// out now is shown later.
+// progress shows how far the services are that are being deployed. What
+// cannot be found out now is shown later.
 func (f *following) progress(ctx context.Context) {
 	if len(f.services) == 0 || time.Since(f.asked) < askEvery || !f.view.wantsProgress() {
 		return
 	}
 	f.asked = time.Now()
 	var wanted []manifest.Service
-	id := map[string]string{}
-	for logical, name := range f.services {
-		if s, ok := f.service(name); ok {
-			wanted, id[s.Name] = append(wanted, *s), logical
+	for _, s := range f.manifest.Services { // in the order of the manifest
+		if slices.Contains(f.services, f.names.Service(s.Name)) {
+			wanted = append(wanted, s)
 		}
 	}
-	found, err := f.describeServices(ctx, wanted)
-	if err != nil {
-		return
-	}
-	for name, svc := range found {
-		targets, err := f.targets(ctx, svc)
-		if err != nil {
-			continue
-		}
-		f.view.progress(id[name], progressOf(svc, targets))
+	if reports, err := f.present(ctx, wanted); err == nil {
+		f.view.progress(reports)
 	}
 }
 
-// progressOf says in one line how far a service is.
-func progressOf(svc ecsapi.Service, targets map[string][]targetReport) string {
-	out := fmt.Sprintf("%d/%d running", val(svc.RunningCount), val(svc.DesiredCount))
-	if n := val(svc.PendingCount); n > 0 {
-		out += fmt.Sprintf(", %d pending", n)
+// present are the reports of those services that are there, with the tasks
+// that are to run.
+func (p *platform) present(ctx context.Context, wanted []manifest.Service) ([]serviceReport, error) {
+	reports, err := p.serviceReports(ctx, wanted, "RUNNING")
+	if _, none := errors.AsType[*notDeployed](err); none {
+		return nil, nil
 	}
-	if balanced(svc) > 0 {
-		healthy := 0
-		for _, list := range targets {
-			for _, t := range list {
-				if t.State == "healthy" {
-					healthy++
-				}
-			}
-		}
-		out += fmt.Sprintf(", %d healthy", healthy)
-	}
-	for _, d := range svc.Deployments {
-		if n := val(d.FailedTasks); n > 0 {
-			out += fmt.Sprintf(", %d failed", n)
-		}
-	}
-	if len(svc.Events) > 0 {
-		out += " · " + strings.TrimSuffix(eventText(svc, svc.Events[0]), ".")
-	}
-	return out
+	return slices.DeleteFunc(reports, func(s serviceReport) bool { return s.State == "MISSING" }), err
 }

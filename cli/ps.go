@@ -32,7 +32,7 @@ func (a *app) psCommand() *cobra.Command {
 		}
 		tasks := []taskReport{}
 		for _, desired := range []ecsapi.DesiredStatus{"RUNNING", "STOPPED"} {
-			list, err := p.tasks(cmd.Context(), desired)
+			list, err := p.tasks(cmd.Context(), desired, "")
 			if err != nil {
 				return err
 			}

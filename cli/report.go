@@ -28,6 +28,7 @@ type serviceReport struct {
 	Pending     int                `json:"pending"`
 	Healthy     int                `json:"healthy"`
 	Deployments []deploymentReport `json:"deployments"`
+	Rollout     *rolloutReport     `json:"rollout,omitempty"` // the deployment as ECS keeps its history
 	LastEvent   string             `json:"lastEvent,omitempty"`
 	LastStop    *taskReport        `json:"lastStop,omitempty"` // newest task that failed, while tasks are missing
 }
@@ -42,6 +43,7 @@ type deploymentReport struct {
 	Desired  int          `json:"desired"`
 	Running  int          `json:"running"`
 	Pending  int          `json:"pending"`
+	Healthy  int          `json:"healthy"`
 	Failed   int          `json:"failed"`
 	Created  time.Time    `json:"created"`
 	Tasks    []taskReport `json:"tasks"`

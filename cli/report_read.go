@@ -24,37 +24,69 @@ func (p *platform) report(ctx context.Context, chosen []manifest.Service) (*stat
 		return r, nil
 	}
 	r.State = string(st.StackStatus)
-	services, err := p.describeServices(ctx, chosen)
+	r.Services, err = p.serviceReports(ctx, chosen, "RUNNING", "STOPPED")
 	if _, none := errors.AsType[*notDeployed](err); none {
-		services = nil // the cluster is still to come
-	} else if err != nil {
+		r.Services, err = p.missing(chosen), nil // the cluster is still to come
+	}
+	return r, err
+}
+
+// missing are the reports of services that ECS does not have.
+func (p *platform) missing(chosen []manifest.Service) []serviceReport {
+	out := make([]serviceReport, 0, len(chosen))
+	for _, s := range chosen {
+		out = append(out, serviceReport{
+			Name: s.Name, Service: p.names.Service(s.Name), State: "MISSING", Desired: s.Desired, Deployments: []deploymentReport{},
+		})
+	}
+	return out
+}
+
+// serviceReports asks ECS how services are, with the tasks that are meant to
+// be in certain states.
+func (p *platform) serviceReports(ctx context.Context, chosen []manifest.Service, desired ...ecsapi.DesiredStatus) ([]serviceReport, error) {
+	services, err := p.describeServices(ctx, chosen)
+	if err != nil {
 		return nil, err
 	}
 	var tasks []ecsapi.Task
-	if len(services) > 0 {
-		for _, desired := range []ecsapi.DesiredStatus{"RUNNING", "STOPPED"} {
-			list, err := p.tasks(ctx, desired)
-			if err != nil {
-				return nil, err
-			}
-			tasks = append(tasks, list...)
+	for _, d := range desired {
+		if len(services) == 0 {
+			break
 		}
+		list, err := p.tasks(ctx, d, p.only(chosen))
+		if err != nil {
+			return nil, err
+		}
+		tasks = append(tasks, list...)
 	}
-	for _, s := range chosen {
+	rollouts, err := p.rollouts(ctx, services)
+	if err != nil {
+		return nil, err
+	}
+	out := p.missing(chosen)
+	for i, s := range chosen {
 		svc, ok := services[s.Name]
 		if !ok {
-			r.Services = append(r.Services, serviceReport{
-				Name: s.Name, Service: p.names.Service(s.Name), State: "MISSING", Desired: s.Desired, Deployments: []deploymentReport{},
-			})
 			continue
 		}
 		targets, err := p.targets(ctx, svc)
 		if err != nil {
 			return nil, err
 		}
-		r.Services = append(r.Services, p.serviceReport(s.Name, svc, tasks, targets))
+		out[i] = p.serviceReport(s.Name, svc, tasks, targets)
+		out[i].Rollout = rollouts[s.Name]
 	}
-	return r, nil
+	return out, nil
+}
+
+// only is the name that ECS has for the one service that is asked about;
+// empty: all.
+func (p *platform) only(chosen []manifest.Service) string {
+	if len(chosen) != 1 {
+		return ""
+	}
+	return p.names.Service(chosen[0].Name)
 }
 
 func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi.Task, targets map[string][]targetReport) serviceReport {
@@ -79,6 +111,7 @@ func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi
 			dr.Tasks = append(dr.Tasks, tr)
 			if tr.healthy() && tr.Desired == "RUNNING" && len(tr.Targets) >= balanced(svc) {
 				out.Healthy++
+				dr.Healthy++
 			}
 		}
 		slices.SortStableFunc(dr.Tasks, func(a, b taskReport) int {
@@ -103,12 +136,9 @@ func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi
 // targets reads the health of a service's targets, by address.
 func (p *platform) targets(ctx context.Context, svc ecsapi.Service) (map[string][]targetReport, error) {
 	out := map[string][]targetReport{}
-	for _, lb := range svc.LoadBalancers {
-		if lb.TargetGroupArn == nil {
-			continue
-		}
+	for _, group := range groups(svc) {
 		got, err := call[elbv2api.DescribeTargetHealthInput, elbv2api.DescribeTargetHealthOutput](ctx, p.client, "elbv2", "DescribeTargetHealth",
-			&elbv2api.DescribeTargetHealthInput{TargetGroupArn: lb.TargetGroupArn})
+			&elbv2api.DescribeTargetHealthInput{TargetGroupArn: &group})
 		if isCode(err, "TargetGroupNotFound") {
 			continue // being deleted
 		}
@@ -126,6 +156,20 @@ func (p *platform) targets(ctx context.Context, svc ecsapi.Service) (map[string]
 		}
 	}
 	return out, nil
+}
+
+// groups are the target groups that tasks of a service may be in: the one of
+// the load balancer, and with blue/green the one that is its alternate.
+func groups(svc ecsapi.Service) (arns []string) {
+	for _, lb := range svc.LoadBalancers {
+		if lb.TargetGroupArn != nil {
+			arns = append(arns, *lb.TargetGroupArn)
+		}
+		if lb.AdvancedConfiguration != nil && lb.AdvancedConfiguration.AlternateTargetGroupArn != nil {
+			arns = append(arns, *lb.AdvancedConfiguration.AlternateTargetGroupArn)
+		}
+	}
+	return arns
 }
 
 // balanced counts the load balancers' target groups a task must be in.

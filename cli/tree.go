@@ -10,8 +10,8 @@ import (
 )
 
 // tree is the live view of a stack operation on a terminal: one line of
-// totals, and one for each resource that is being worked on or has failed,
-// with how far it is below it.
+// totals, one for each resource that is being worked on or has failed, and
+// the board of the services that are being deployed.
 type tree struct {
 	screen
 	what    string
@@ -19,6 +19,8 @@ type tree struct {
 	order   []string // logical ids in progress, in the order they were begun
 	working map[string]*branch
 	failed  []string
+	board   *board
+	running []serviceReport
 	done    int
 	closed  bool
 }
@@ -27,14 +29,13 @@ type tree struct {
 type branch struct {
 	kind    string
 	started time.Time
-	detail  string
 }
 
 // shownAtOnce bounds the resources of the tree.
 const shownAtOnce = 8
 
 func newTree(a *app, what string) *tree {
-	return &tree{screen: screen{app: a}, what: what, began: time.Now(), working: map[string]*branch{}}
+	return &tree{screen: screen{app: a}, what: what, began: time.Now(), working: map[string]*branch{}, board: newBoard(a)}
 }
 
 func (t *tree) event(ev cfnapi.StackEvent) {
@@ -59,11 +60,7 @@ func (t *tree) event(ev cfnapi.StackEvent) {
 
 func (*tree) wantsProgress() bool { return true }
 
-func (t *tree) progress(logicalID, text string) {
-	if b := t.working[logicalID]; b != nil {
-		b.detail = text
-	}
-}
+func (t *tree) progress(now []serviceReport) { t.running = now }
 
 func (t *tree) tick() {
 	if !t.closed {
@@ -71,48 +68,46 @@ func (t *tree) tick() {
 	}
 }
 
-// rows are the lines of the tree. Those with details come first, since they
-// take longest.
+// rows are the lines of the tree. Services are on the board.
 func (t *tree) rows(now time.Time) []string {
 	rows := []string{fmt.Sprintf("%s %s  %d done, %d in progress  %s", t.yellow("●"), t.what, t.done, len(t.order), t.faint(elapsed(t.began, now)))}
 	rows = append(rows, t.failed...)
-	order := slices.Clone(t.order)
-	slices.SortStableFunc(order, func(a, b string) int {
-		return strings.Compare(t.rank(a), t.rank(b))
-	})
-	for i, id := range order {
-		if i == shownAtOnce {
-			rows = append(rows, fmt.Sprintf("  … and %d more", len(order)-i))
+	onBoard := len(t.running) > 0
+	shown := 0
+	for _, id := range t.order {
+		b := t.working[id]
+		if onBoard && b.kind == ecsService {
+			continue
+		}
+		if shown++; shown > shownAtOnce {
+			rows = append(rows, "  …")
 			break
 		}
-		b := t.working[id]
 		rows = append(rows, fmt.Sprintf("  %s %-32s %s %s", t.yellow("↻"), id, t.faint(b.kind), t.faint(elapsed(b.started, now))))
-		if b.detail != "" {
-			rows = append(rows, "      "+b.detail)
-		}
+	}
+	for _, r := range t.board.rows(t.running) {
+		rows = append(rows, "  "+r)
 	}
 	return rows
-}
-
-func (t *tree) rank(id string) string {
-	if t.working[id].detail != "" {
-		return "0"
-	}
-	return "1"
 }
 
 // elapsed is the time from a to b in tenths of a second. Clocks of two
 // processes may differ by a little: it is never negative.
 func elapsed(a, b time.Time) string { return max(b.Sub(a), 0).Round(100 * time.Millisecond).String() }
 
-// close takes the tree away, but for what failed.
+// close takes the tree away, but for what failed and how the services ended.
 func (t *tree) close() {
 	if t.closed {
 		return
 	}
 	t.closed = true
 	t.clear()
+	var b strings.Builder
 	for _, f := range t.failed {
-		fmt.Fprintln(t.out, f)
+		b.WriteString(f + "\n")
 	}
+	for _, r := range t.board.rows(t.running) {
+		b.WriteString("  " + r + "\n")
+	}
+	_, _ = t.out.Write([]byte(b.String()))
 }

@@ -12,8 +12,8 @@ import (
 type view interface {
 	event(cfnapi.StackEvent)
 	wantsProgress() bool
-	progress(logicalID, text string) // how far a resource is
-	tick()                           // time has passed
+	progress([]serviceReport) // how far the services in progress are
+	tick()                    // time has passed
 	close()
 }
 
@@ -24,19 +24,23 @@ func (a *app) newView(what string) view {
 	case a.live():
 		return newTree(a, what)
 	}
-	return lines{a}
+	return lines{a, newBoard(a)}
 }
 
 type silent struct{}
 
-func (silent) event(cfnapi.StackEvent) {}
-func (silent) wantsProgress() bool     { return false }
-func (silent) progress(string, string) {}
-func (silent) tick()                   {}
-func (silent) close()                  {}
+func (silent) event(cfnapi.StackEvent)  {}
+func (silent) wantsProgress() bool      { return false }
+func (silent) progress([]serviceReport) {}
+func (silent) tick()                    {}
+func (silent) close()                   {}
 
-// lines prints one line for each thing that is finished or has failed.
-type lines struct{ *app }
+// lines prints one line for each thing that is finished or has failed, and for
+// each step of a service.
+type lines struct {
+	*app
+	board *board
+}
 
 func (l lines) event(ev cfnapi.StackEvent) {
 	status := string(ev.ResourceStatus)
@@ -50,7 +54,7 @@ func (l lines) event(ev cfnapi.StackEvent) {
 	fmt.Fprintf(l.out, "  %-24s %-40s %s%s\n", status, val(ev.LogicalResourceId), val(ev.ResourceType), reason)
 }
 
-func (lines) wantsProgress() bool     { return false }
-func (lines) progress(string, string) {}
-func (lines) tick()                   {}
-func (lines) close()                  {}
+func (lines) wantsProgress() bool            { return true }
+func (l lines) progress(now []serviceReport) { l.board.changes(now) }
+func (lines) tick()                          {}
+func (lines) close()                         {}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// board shows services while they are deployed, a line each:
+//
+//	SERVICE  REV  STAGE    DESIRED  RUNNING  HEALTHY  FAILED  LAST EVENT
+//	payment  8    rolling        2        1        1       0  has started 1 tasks: (task 1f0c9a2b).
+//
+// On a terminal it is drawn again and again; elsewhere a line is printed
+// whenever one has changed.
+type board struct {
+	*app
+	said map[string]string // by service: its line as printed last
+}
+
+func newBoard(a *app) *board { return &board{app: a, said: map[string]string{}} }
+
+// rows are the lines for a terminal, in columns.
+func (b *board) rows(services []serviceReport) []string {
+	if len(services) == 0 {
+		return nil
+	}
+	table := [][]string{{"SERVICE", "REV", "STAGE", "DESIRED", "RUNNING", "HEALTHY", "FAILED", "LAST EVENT"}}
+	for i := range table[0] {
+		table[0][i] = b.faint(table[0][i])
+	}
+	for _, s := range services {
+		d := s.newest()
+		failed := strconv.Itoa(d.Failed)
+		if d.Failed > 0 {
+			failed = b.red(failed)
+		}
+		table = append(table, []string{
+			b.bold(s.Name), d.number(), b.staged(s.stage()), strconv.Itoa(s.Desired), strconv.Itoa(d.Running), strconv.Itoa(d.Healthy), failed,
+			briefIDs(s.LastEvent),
+		})
+	}
+	return columns(table, 3, 6)
+}
+
+// columns aligns a table; the columns from right to rightEnd hold numbers.
+// Colours have no width.
+func columns(table [][]string, right, rightEnd int) []string {
+	width := make([]int, len(table[0]))
+	for _, row := range table {
+		for i, cell := range row {
+			width[i] = max(width[i], ansi.StringWidth(cell))
+		}
+	}
+	out := make([]string, 0, len(table))
+	for _, row := range table {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", width[i]-ansi.StringWidth(cell))
+			switch {
+			case i >= right && i <= rightEnd:
+				line.WriteString(pad + cell + "  ")
+			default:
+				line.WriteString(cell + pad + "  ")
+			}
+		}
+		out = append(out, strings.TrimRight(line.String(), " "))
+	}
+	return out
+}
+
+// changes prints a line for every service whose line has changed.
+func (b *board) changes(services []serviceReport) {
+	for _, s := range services {
+		d := s.newest()
+		line := fmt.Sprintf("%s  revision %s  %s  %d desired, %d running, %d healthy, %d failed", s.Name, d.number(), s.stage(), s.Desired, d.Running, d.Healthy, d.Failed)
+		if s.LastEvent != "" {
+			line += "  " + briefIDs(s.LastEvent)
+		}
+		if b.said[s.Name] != line {
+			b.said[s.Name] = line
+			fmt.Fprintln(b.out, "  "+line)
+		}
+	}
+}
+
+// staged paints the word for a stage.
+func (b *board) staged(stage string) string {
+	switch {
+	case strings.Contains(stage, "back") || strings.Contains(stage, "failed") || strings.Contains(stage, "stop"):
+		return b.red(stage)
+	case stage == "steady":
+		return b.green(stage)
+	}
+	return b.yellow(stage)
+}
+
+// newest is the deployment that the service is on its way to.
+func (s serviceReport) newest() deploymentReport {
+	if len(s.Deployments) == 0 {
+		return deploymentReport{}
+	}
+	return s.Deployments[0]
+}
+
+// number is the revision without its family, which the service says.
+func (d deploymentReport) number() string {
+	if d.Revision == "" {
+		return "-"
+	}
+	return d.Revision[strings.LastIndexByte(d.Revision, ':')+1:]
+}
+
+var taskID = regexp.MustCompile(`\(task ([0-9a-f]{8})[0-9a-f]+\)`)
+
+// briefIDs shortens the ids of tasks in an event, as every list of tasks does.
+func briefIDs(event string) string { return taskID.ReplaceAllString(event, "(task $1)") }
+
+// number prints a figure without needless digits.
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
