@@ -23,6 +23,31 @@ type board struct {
 
 func newBoard(a *app) *board { return &board{app: a, said: map[string]string{}} }
 
+// show is a board by itself: a screen that is drawn again and again, or lines.
+type show struct {
+	*board
+	screen screen
+}
+
+func (a *app) newShow() *show { return &show{board: newBoard(a), screen: screen{app: a}} }
+
+// services shows how they are now.
+func (s *show) services(now []serviceReport) {
+	switch {
+	case s.live():
+		s.screen.show(s.rows(now))
+	case !s.json:
+		s.changes(now)
+	}
+}
+
+// close takes the screen away.
+func (s *show) close() {
+	if s.live() {
+		s.screen.clear()
+	}
+}
+
 // rows are the lines for a terminal, in columns.
 func (b *board) rows(services []serviceReport) []string {
 	if len(services) == 0 {

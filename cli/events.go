@@ -15,15 +15,17 @@ import (
 
 func (a *app) eventsCommand() *cobra.Command {
 	var follow, stack bool
+	var since string
 	cmd := &cobra.Command{
 		Use: "events [SERVICE...]", Short: "Print what happened to services; -f follows it",
 		Long: "Print the events of the services in the order of time: tasks started and stopped, targets registered, deployments completed or failed.\n" +
 			"--stack adds the events of the CloudFormation stack. With --json each event is an object on a line of its own.",
-		Example:           "  slipway events -f\n  slipway events payment --stack",
+		Example:           "  slipway events -f\n  slipway events payment --stack --since 10m",
 		ValidArgsFunction: a.completeServices,
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new events as they come, until ^C")
 	cmd.Flags().BoolVar(&stack, "stack", false, "events of the stack too")
+	cmd.Flags().StringVar(&since, "since", "", "how far back: 30s, 10m, 2h, 3d, or a time such as 2026-01-02T15:04:05Z")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := a.platform()
 		if err != nil {
@@ -33,7 +35,13 @@ func (a *app) eventsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return (&feed{platform: p, chosen: chosen, stackToo: stack, seen: map[string]bool{}}).run(cmd.Context(), follow)
+		f := &feed{platform: p, chosen: chosen, stackToo: stack, seen: map[string]bool{}}
+		if since != "" {
+			if f.since, err = sinceTime(since, time.Now()); err != nil {
+				return err
+			}
+		}
+		return f.run(cmd.Context(), follow)
 	}
 	return cmd
 }
@@ -53,6 +61,7 @@ type feed struct {
 	*platform
 	chosen   []manifest.Service
 	stackToo bool
+	since    time.Time // zero: all that is kept
 	seen     map[string]bool
 }
 
@@ -108,6 +117,7 @@ func (f *feed) fresh(ctx context.Context, patient bool) ([]happening, error) {
 			out = append(out, happening{val(ev.CreatedAt), "service", name, "", eventText(s, ev), val(ev.Id)})
 		}
 	}
+	out = slices.DeleteFunc(out, func(h happening) bool { return h.Time.Before(f.since) })
 	slices.SortStableFunc(out, func(a, b happening) int { return a.Time.Compare(b.Time) })
 	return out, err
 }
@@ -116,10 +126,17 @@ func (f *feed) show(h happening) error {
 	if f.json {
 		return f.printLine(h)
 	}
-	text := h.Message
-	if h.State != "" {
-		text = strings.TrimRight(f.state(h.State)+"  "+text, " ")
+	return f.printRows(f.eventRows([]happening{h}))
+}
+
+// eventRows is a line for each event.
+func (a *app) eventRows(list []happening) (rows []string) {
+	for _, h := range list {
+		text := h.Message
+		if h.State != "" {
+			text = strings.TrimRight(a.state(h.State)+"  "+text, " ")
+		}
+		rows = append(rows, fmt.Sprintf("%s  %s  %s", a.faint(h.Time.Local().Format("15:04:05.000")), a.bold(h.Subject), text))
 	}
-	_, err := fmt.Fprintf(f.out, "%s  %s  %s\n", f.faint(h.Time.Local().Format("15:04:05.000")), f.bold(h.Subject), text)
-	return err
+	return rows
 }

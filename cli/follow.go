@@ -40,28 +40,41 @@ func (d *deployment) follow(ctx context.Context, began time.Time, what string) e
 }
 
 func (d *deployment) followID(ctx context.Context, id string, began time.Time, what string) error {
-	f := &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what)}
+	f := d.newFollowing(id, began, what)
+	st, err := f.end(ctx)
+	if err != nil {
+		return err
+	}
+	switch st.StackStatus {
+	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE":
+		d.step(what, began)
+		return nil
+	}
+	d.returned(ctx, f.failures)
+	return d.explain(st, f.failures)
+}
+
+func (d *deployment) newFollowing(id string, began time.Time, what string) *following {
+	return &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what)}
+}
+
+// end shows the operation until it has ended, and returns the stack as it is
+// then.
+func (f *following) end(ctx context.Context) (*cfnapi.Stack, error) {
 	defer f.view.close()
 	for {
 		st, err := f.poll(ctx)
 		if err != nil {
 			f.view.close()
-			return d.orInterrupted(ctx, err)
+			return nil, f.orInterrupted(ctx, err)
 		}
-		switch status := st.StackStatus; {
-		case inProgress(status):
-		case status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" || status == "DELETE_COMPLETE":
+		if !inProgress(st.StackStatus) {
 			f.last(ctx)
-			d.step(what, began)
-			return nil
-		default:
-			f.last(ctx)
-			d.returned(ctx, f.failures)
-			return d.explain(st, f.failures)
+			return st, nil
 		}
 		if err := wait(ctx, pollEvery); err != nil {
 			f.view.close()
-			return d.orInterrupted(ctx, err)
+			return nil, f.orInterrupted(ctx, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 func (a *app) more() []*cobra.Command {
 	return []*cobra.Command{
 		a.statusCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(),
-		a.diffCommand(), a.pushCommand(), a.restartCommand(), a.scaleCommand(), a.initCommand(), a.doctorCommand(), a.versionCommand(),
+		a.diffCommand(), a.pushCommand(), a.restartCommand(), a.scaleCommand(), a.rollbackCommand(), a.deploymentsCommand(),
+		a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }

@@ -80,46 +80,14 @@ func (r *statusReport) steady() bool {
 	return r.State != "NOT_DEPLOYED"
 }
 
-// watch shows the report until ctx ends: in place on a terminal, otherwise
-// every time it has changed. An engine that restarts is waited for.
+// watch shows the report until ctx ends.
 func (p *platform) watch(ctx context.Context, chosen []manifest.Service) error {
-	s := &screen{app: p.app}
-	patience := newPatience(p.app)
-	last := ""
-	for {
-		r, err := p.report(ctx, chosen)
-		switch {
-		case ctx.Err() != nil:
-			return nil // ^C is how it ends
-		case patience.allows(err):
-		case err != nil:
-			return err
-		case p.json:
-			if now := digest(r); now != last {
-				last = now
-				if err := p.printLine(r); err != nil {
-					return err
-				}
-			}
-		default:
-			width := 0
-			if p.live() {
-				width, _ = p.size()
-			}
-			rows := p.reportRows(r, time.Now(), width)
-			if p.live() {
-				s.show(rows)
-			} else if now := digest(r); now != last {
-				last = now
-				s.drawn = 0
-				for _, row := range rows {
-					_, _ = p.out.Write([]byte(row + "\n"))
-				}
-				_, _ = p.out.Write([]byte("\n"))
-			}
+	read := func(ctx context.Context) (*statusReport, error) { return p.report(ctx, chosen) }
+	return watching(ctx, p, read, func(r *statusReport, now time.Time) []string {
+		width := 0
+		if p.live() {
+			width, _ = p.size()
 		}
-		if wait(ctx, refreshEvery) != nil {
-			return nil
-		}
-	}
+		return p.reportRows(r, now, width)
+	})
 }
