@@ -26,6 +26,11 @@ type address struct {
 // addresses asks every public service for its health, prints where they are,
 // and fails if one does not answer.
 func (a *app) addresses(ctx context.Context, m *manifest.Manifest, outputs map[string]string) error {
+	set, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	set.defaults(true)
 	var list []address
 	silent := ""
 	for _, s := range m.Services {
@@ -34,7 +39,7 @@ func (a *app) addresses(ctx context.Context, m *manifest.Manifest, outputs map[s
 		}
 		base := "http://" + outputs["LoadBalancerDns"] + prefix(&s)
 		at := address{Service: s.Name, URL: base}
-		at.Status = answers(ctx, base+s.Health.Path)
+		at.Status = answers(ctx, set.HostAddress, base+s.Health.Path)
 		if at.Status == 0 || at.Status >= 500 {
 			silent = s.Name
 		}
@@ -74,8 +79,9 @@ func prefix(s *manifest.Service) string {
 }
 
 // answers is the status of a GET. Names below localhost are this machine,
-// whatever its resolver says (RFC 6761).
-func answers(ctx context.Context, url string) int {
+// whatever its resolver says (RFC 6761): the address that load balancers
+// listen on.
+func answers(ctx context.Context, machine, url string) int {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	dialer := &net.Dialer{}
@@ -83,7 +89,7 @@ func answers(ctx context.Context, url string) int {
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if host, port, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(host, ".localhost") {
-				addr = net.JoinHostPort("127.0.0.1", port)
+				addr = net.JoinHostPort(machine, port)
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},

@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -18,10 +20,14 @@ import (
 // whenever one has changed.
 type board struct {
 	*app
-	said map[string]string // by service: its line as printed last
+	since time.Time         // events before are history
+	said  map[string]string // by service: its line as printed last
+	told  map[string]bool   // ids of events
 }
 
-func newBoard(a *app) *board { return &board{app: a, said: map[string]string{}} }
+func newBoard(a *app) *board {
+	return &board{app: a, since: time.Now(), said: map[string]string{}, told: map[string]bool{}}
+}
 
 // show is a board by itself: a screen that is drawn again and again, or lines.
 type show struct {
@@ -97,19 +103,38 @@ func columns(table [][]string, right, rightEnd int) []string {
 	return out
 }
 
-// changes prints a line for every service whose line has changed.
+// changes prints a line for every service whose figures have changed and for
+// every event, the youngest on the line of the figures.
 func (b *board) changes(services []serviceReport) {
 	for _, s := range services {
 		d := s.newest()
+		fresh := b.fresh(s)
 		line := fmt.Sprintf("%s  revision %s  %s  %d desired, %d running, %d healthy, %d failed", s.Name, d.number(), s.stage(), s.Desired, d.Running, d.Healthy, d.Failed)
-		if s.LastEvent != "" {
-			line += "  " + briefIDs(s.LastEvent)
+		changed := b.said[s.Name] != line
+		b.said[s.Name] = line
+		if n := len(fresh); changed && n > 0 {
+			line, fresh = line+"  "+fresh[n-1], fresh[:n-1]
 		}
-		if b.said[s.Name] != line {
-			b.said[s.Name] = line
+		for _, event := range fresh {
+			fmt.Fprintf(b.out, "  %s  %s\n", s.Name, event)
+		}
+		if changed {
 			fmt.Fprintln(b.out, "  "+line)
 		}
 	}
+}
+
+// fresh are the events of a service that were not told yet, oldest first.
+func (b *board) fresh(s serviceReport) (out []string) {
+	for _, ev := range slices.Backward(s.events) {
+		// A second of tolerance: the engine's clock may be another one.
+		if b.told[ev.ID] || ev.Time.Before(b.since.Add(-time.Second)) {
+			continue
+		}
+		b.told[ev.ID] = true
+		out = append(out, briefIDs(ev.Message))
+	}
+	return out
 }
 
 // staged paints the word for a stage.

@@ -156,13 +156,24 @@ func (a *app) startEngine(change func(*settings)) (fresh bool, err error) {
 	return true, nil
 }
 
-func (a *app) writeSettings(change func(*settings)) (settings, error) {
-	var set settings
-	path := filepath.Join(a.home, "settings.json")
+// settingsPath is where the settings are kept.
+func (a *app) settingsPath() string { return filepath.Join(a.home, "settings.json") }
+
+// readSettings are those that were chosen at a start before; none: all default.
+func (a *app) readSettings() (set settings, err error) {
+	path := a.settingsPath()
 	if b, err := os.ReadFile(path); err == nil {
 		if err := json.Unmarshal(b, &set); err != nil {
 			return set, fmt.Errorf("%s: %w; remove the file to start with the defaults", path, err)
 		}
+	}
+	return set, nil
+}
+
+func (a *app) writeSettings(change func(*settings)) (settings, error) {
+	set, err := a.readSettings()
+	if err != nil {
+		return set, err
 	}
 	if change != nil {
 		change(&set)
@@ -175,7 +186,7 @@ func (a *app) writeSettings(change func(*settings)) (settings, error) {
 	if err != nil {
 		return set, err
 	}
-	return set, os.WriteFile(path, append(b, '\n'), 0o600)
+	return set, os.WriteFile(a.settingsPath(), append(b, '\n'), 0o600)
 }
 
 func (a *app) stopEngine() error {

@@ -19,6 +19,7 @@ const ecsService = "AWS::ECS::Service"
 type failure struct {
 	event    cfnapi.StackEvent
 	details  string
+	began    time.Time // when its update was begun
 	restored time.Time // when the revision before was back; zero: not seen
 	revision string    // that runs since then
 }
@@ -43,7 +44,7 @@ func (d *deployment) explain(st *cfnapi.Stack, failures []failure) error {
 		told++
 		fmt.Fprintf(&b, "\n\n%s (%s)\n  %s%s", val(f.event.LogicalResourceId), val(f.event.ResourceType), val(f.event.ResourceStatusReason), f.details)
 		if f.revision != "" {
-			fmt.Fprintf(&b, "\n  rolled back to revision %s in %s", f.revision, inSeconds(f.restored.Sub(val(f.event.Timestamp))))
+			fmt.Fprintf(&b, "\n  rolled back to revision %s in %s", f.revision, inSeconds(f.restored.Sub(f.began)))
 		}
 	}
 	if told == 0 && val(st.StackStatusReason) != "" {

@@ -55,7 +55,7 @@ func (d *deployment) followID(ctx context.Context, id string, began time.Time, w
 }
 
 func (d *deployment) newFollowing(id string, began time.Time, what string) *following {
-	return &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what)}
+	return &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what), started: map[string]time.Time{}}
 }
 
 // end shows the operation until it has ended, and returns the stack as it is
@@ -104,8 +104,9 @@ type following struct {
 	seen     map[string]bool
 	view     view
 	failures []failure
-	services []string  // names of the ECS services that are being deployed
-	asked    time.Time // when they were last asked about
+	services []string             // names of the ECS services that are being deployed
+	started  map[string]time.Time // by logical id: when the first work on it began
+	asked    time.Time            // when they were last asked about
 }
 
 // poll reads what is new, shows it, and returns the stack.
@@ -124,7 +125,7 @@ func (f *following) poll(ctx context.Context) (*cfnapi.Stack, error) {
 		f.track(ev)
 		if strings.HasSuffix(string(ev.ResourceStatus), "_FAILED") && !strings.Contains(val(ev.ResourceStatusReason), "cancelled") {
 			// Now, because a rollback takes tasks and logs with it.
-			f.failures = append(f.failures, failure{event: ev, details: f.details(ctx, ev, f.began)})
+			f.failures = append(f.failures, failure{event: ev, details: f.details(ctx, ev, f.began), began: f.started[val(ev.LogicalResourceId)]})
 		}
 	}
 	f.progress(ctx)

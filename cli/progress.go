@@ -19,15 +19,16 @@ func (f *following) track(ev cfnapi.StackEvent) {
 	if val(ev.ResourceType) != ecsService {
 		return
 	}
-	name := f.ecsName(ev)
+	name, id := f.ecsName(ev), val(ev.LogicalResourceId)
 	switch ev.ResourceStatus {
 	case "CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS":
 		if name != "" && !slices.Contains(f.services, name) {
 			f.services = append(f.services, name)
+			f.started[id] = val(ev.Timestamp)
 		}
 	case "UPDATE_COMPLETE":
 		for i := range f.failures {
-			if failed := &f.failures[i]; val(failed.event.LogicalResourceId) == val(ev.LogicalResourceId) && failed.restored.IsZero() {
+			if failed := &f.failures[i]; val(failed.event.LogicalResourceId) == id && failed.restored.IsZero() {
 				failed.restored = val(ev.Timestamp)
 			}
 		}

@@ -30,6 +30,7 @@ type serviceReport struct {
 	Deployments []deploymentReport `json:"deployments"`
 	Rollout     *rolloutReport     `json:"rollout,omitempty"` // the deployment as ECS keeps its history
 	LastEvent   string             `json:"lastEvent,omitempty"`
+	events      []happening        // youngest first
 	LastStop    *taskReport        `json:"lastStop,omitempty"` // newest task that failed, while tasks are missing
 }
 

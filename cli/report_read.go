@@ -94,8 +94,11 @@ func (p *platform) serviceReport(name string, svc ecsapi.Service, tasks []ecsapi
 		Name: name, Service: val(svc.ServiceName), State: val(svc.Status), Deployments: []deploymentReport{},
 		Desired: int(val(svc.DesiredCount)), Running: int(val(svc.RunningCount)), Pending: int(val(svc.PendingCount)),
 	}
-	if len(svc.Events) > 0 {
-		out.LastEvent = eventText(svc, svc.Events[0])
+	for _, ev := range svc.Events { // youngest first
+		out.events = append(out.events, happening{val(ev.CreatedAt), "service", name, "", eventText(svc, ev), val(ev.Id)})
+	}
+	if len(out.events) > 0 {
+		out.LastEvent = out.events[0].Message
 	}
 	for _, d := range svc.Deployments {
 		dr := deploymentReport{

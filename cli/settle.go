@@ -104,7 +104,7 @@ func (w *settling) judge(ctx context.Context, now serviceReport) (done bool, err
 	}
 	if !w.failed.IsZero() {
 		return false, fmt.Errorf("%s: the deployment of %s failed: %s\n  rolled back to revision %s in %s",
-			w.service.Name, orDash(w.revision), w.why, newest.Revision, inSeconds(time.Since(w.failed)))
+			w.service.Name, orDash(w.revision), w.why, newest.Revision, inSeconds(time.Since(w.began)))
 	}
 	return true, nil
 }
