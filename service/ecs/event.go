@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,22 +20,34 @@ const (
 
 // announce adds an event to a service.
 func announce(tx *store.Tx, row ServiceRow, now time.Time, text string) {
-	key := row.Key(row.Cluster, row.Name)
-	log, err := events.Get(tx, key)
-	if err != nil {
-		log = eventLog{Service: key}
+	e := event{Service: Services.Key(row), N: 1, At: now, Text: "(service " + row.Name + ") " + text}
+	if before := eventsOf(tx, row); len(before) > 0 {
+		e.N = before[0].N + 1
 	}
-	log.Next++
-	e := event{ID: eventID(row, log.Next), At: now, Text: "(service " + row.Name + ") " + text}
-	log.Events = append([]event{e}, log.Events[:min(len(log.Events), keptEvents-1)]...)
-	events.Put(tx, log)
+	events.Put(tx, e)
+	events.Delete(tx, eventKey(e.Service, e.N-keptEvents))
+}
+
+// eventsOf are the events of a service, newest first.
+func eventsOf(r store.Reader, row ServiceRow) []event {
+	all := slices.Collect(events.List(r, Services.Key(row)+"/"))
+	slices.Reverse(all)
+	return all
+}
+
+func eventKey(service string, n int) string { return fmt.Sprintf("%s/%012d", service, n) }
+
+// forgetEvents removes the events of a service.
+func forgetEvents(tx *store.Tx, row ServiceRow) {
+	for _, e := range eventsOf(tx, row) {
+		events.Delete(tx, events.Key(e))
+	}
 }
 
 // complain adds an event about something that goes on: it is not repeated
 // until the service has been steady, or six hours have passed.
 func complain(tx *store.Tx, row ServiceRow, now time.Time, text string) {
-	log, _ := events.Get(tx, row.Key(row.Cluster, row.Name))
-	for _, e := range log.Events {
+	for _, e := range eventsOf(tx, row) {
 		if strings.HasSuffix(e.Text, steadyText) || now.Sub(e.At) >= complainAgain {
 			break
 		}

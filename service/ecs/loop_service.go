@@ -63,7 +63,7 @@ func (s *Service) reconcileService(_ context.Context, key string) (again time.Du
 				return errNothing
 			}
 			again = 0
-			events.Delete(tx, key)
+			forgetEvents(tx, row)
 			forgetHistory(tx, row)
 			Services.Delete(tx, key)
 			return nil

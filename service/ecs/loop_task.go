@@ -31,7 +31,7 @@ func (s *Service) taskLoop() loop.Loop {
 				return []string{c.Key}
 			case elbv2.Targets.Name():
 				var keys []string
-				for t := range Tasks.By(snap, "draining", "") {
+				for t := range Tasks.By(snap, "draining", c.Key) {
 					keys = append(keys, t.ARN)
 				}
 				return keys

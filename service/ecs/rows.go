@@ -52,10 +52,17 @@ var ServiceRevisions = store.NewTable("ecs/servicerevision", func(r ServiceRevis
 // ServiceDeployments are keyed by scope, cluster, service and id.
 var ServiceDeployments = store.NewTable("ecs/servicedeployment", func(d ServiceDeployment) string { return d.Key(d.Cluster, d.Service, d.ID) })
 
-// Tasks are keyed by ARN; "service" lists them by service key, "cluster" by
-// cluster key, "token" by cluster and the token of RunTask, "draining" those that wait for their targets, under "".
+// Tasks are keyed by ARN; "service" lists those that a service still has to
+// do with, by service key, "cluster" all by cluster key, "token" by cluster and
+// the token of RunTask, "draining" those that wait for their targets, by the
+// targets' keys.
 var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
-	store.Index("service", func(t Task) []string { return nonEmpty(t.ServiceKey) }),
+	store.Index("service", func(t Task) []string {
+		if t.Counted && t.Released {
+			return nil
+		}
+		return nonEmpty(t.ServiceKey)
+	}),
 	store.Index("cluster", func(t Task) []string { return []string{t.Scope.Key(t.Cluster)} }),
 	store.Index("token", func(t Task) []string {
 		if t.ClientToken == "" {
@@ -63,15 +70,17 @@ var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
 		}
 		return []string{t.Scope.Key(t.Cluster, t.ClientToken)}
 	}),
-	store.Index("draining", func(t Task) []string {
+	store.Index("draining", func(t Task) (keys []string) {
 		if t.Draining {
-			return []string{""}
+			for _, lb := range t.LoadBalancers {
+				keys = append(keys, t.targetKey(lb))
+			}
 		}
-		return nil
+		return keys
 	}))
 
-// events holds the last events of each service, keyed by service key.
-var events = store.NewTable("ecs/events", func(e eventLog) string { return e.Service })
+// events are the last events of each service, keyed by service key and number.
+var events = store.NewTable("ecs/event", func(e event) string { return eventKey(e.Service, e.N) })
 
 // Tables are the tables of this package.
 func Tables() []store.Schema {
@@ -228,16 +237,12 @@ type Task struct {
 	Released      bool // interface given back
 }
 
-type eventLog struct {
-	Service string
-	Events  []event // newest first
-	Next    int
-}
-
+// event is what happened to a service, in AWS's words.
 type event struct {
-	ID   string
-	At   time.Time
-	Text string
+	Service string // key
+	N       int    // numbered from 1
+	At      time.Time
+	Text    string
 }
 
 func nonEmpty(s string) []string {

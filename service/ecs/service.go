@@ -61,7 +61,7 @@ func (s *Service) CreateService(ctx context.Context, in *ecsapi.CreateServiceInp
 		if err := checkShift(tx, row.Configuration, rev); err != nil {
 			return err
 		}
-		events.Delete(tx, row.Key(row.Cluster, row.Name))
+		forgetEvents(tx, row)
 		forgetHistory(tx, row)
 		row.Deployments = nil // the function may run again
 		row.begin(tx, rev, row.CreatedAt)

@@ -36,10 +36,8 @@ func describeService(r store.Reader, row ServiceRow, tags bool) *ecsapi.Service 
 		out.NetworkConfiguration, out.LoadBalancers, out.ServiceRegistries = d.Network, orEmpty(d.LoadBalancers), orEmpty(d.Registries)
 		out.PlatformVersion, out.PlatformFamily = &d.PlatformVersion, new("Linux")
 	}
-	if log, err := events.Get(r, row.Key(row.Cluster, row.Name)); err == nil {
-		for _, e := range log.Events {
-			out.Events = append(out.Events, ecsapi.ServiceEvent{Id: &e.ID, CreatedAt: &e.At, Message: &e.Text})
-		}
+	for _, e := range eventsOf(r, row) {
+		out.Events = append(out.Events, ecsapi.ServiceEvent{Id: new(eventID(row, e.N)), CreatedAt: &e.At, Message: &e.Text})
 	}
 	return out
 }

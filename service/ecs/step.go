@@ -21,7 +21,7 @@ type step struct {
 	tx    *store.Tx
 	row   ServiceRow
 	now   time.Time
-	tasks []Task // of the service, ended ones too
+	tasks []Task // of the service, those that ended until they are counted and released
 	again time.Duration
 	plan  rollout.Plan
 }
@@ -123,9 +123,12 @@ func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 
 // targetOf is the task as a target of one of its balancers.
 func (t Task) targetOf(r store.Reader, lb ecsapi.LoadBalancer) (elbv2.Target, bool) {
-	key := elbv2.Targets.Key(elbv2.Target{GroupARN: value(lb.TargetGroupArn), ID: t.IP, Port: int(value(lb.ContainerPort))})
-	target, err := elbv2.Targets.Get(r, key)
+	target, err := elbv2.Targets.Get(r, t.targetKey(lb))
 	return target, err == nil
+}
+
+func (t Task) targetKey(lb ecsapi.LoadBalancer) string {
+	return elbv2.Targets.Key(elbv2.Target{GroupARN: value(lb.TargetGroupArn), ID: t.IP, Port: int(value(lb.ContainerPort))})
 }
 
 // finish tells what the plan says of the service as a whole, and ends a
