@@ -151,9 +151,9 @@ func (d *step) over(dep *Deployment) bool {
 				return false
 			}
 		}
-	case ScaleUp:
+	case ScaleUp, TestTrafficShift, PreProductionTrafficShift:
 		if d.ready(dep) < d.Desired {
-			return false
+			return false // no traffic to what lost a task meanwhile
 		}
 	case ProductionTrafficShift:
 		if p.Production < 100 && !d.waited(p, d.Config.StepBake) {

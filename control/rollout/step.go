@@ -138,7 +138,12 @@ func (d *step) move(dep *Deployment, desired int, tasks []Task) Moves {
 			}
 		}
 	}
-	d.plan.Stop = append(d.plan.Stop, m.Stop...)
+	for _, stop := range m.Stop {
+		if dep != d.primary() && stop.Reason == Surplus && desired == 0 {
+			stop.Reason = Superseded
+		}
+		d.plan.Stop = append(d.plan.Stop, stop)
+	}
 	return m
 }
 
@@ -181,7 +186,7 @@ func (d *step) baking(dep *Deployment) bool {
 func (d *step) drop() {
 	primary := d.primary()
 	d.Deployments = slices.DeleteFunc(d.Deployments, func(dep Deployment) bool {
-		needed := d.Config.Shifts() && dep.ID == d.LastCompleted && primary.RolloutState == InProgress
+		needed := d.Config.Shifts() && dep.ID == d.LastCompleted && primary.RolloutState != Completed
 		return dep.ID != primary.ID && d.Holding[dep.ID] == 0 && !needed
 	})
 }
