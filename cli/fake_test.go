@@ -20,6 +20,11 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
 
+func TestMain(m *testing.M) {
+	time.Local = time.UTC // times in goldens
+	os.Exit(m.Run())
+}
+
 const testManifest = `version: 1
 name: shop
 defaults: {desired: 2}
@@ -32,12 +37,14 @@ services:
 type cloud struct {
 	t                   *testing.T
 	cfn, ecs, elb, logs *awsapi.Service
+	metrics, scaling    *awsapi.Service
 	mu                  sync.Mutex
 	calls               map[string]int
 	home, manifest      string
 	out, err            bytes.Buffer
 	terminal            bool
 	in                  io.Reader
+	rollouts            []ecsapi.ServiceDeployment
 	glass               io.Writer                                     // takes the output instead of out
 	serve               func(http.ResponseWriter, *http.Request) bool // pages besides the API
 }
@@ -46,6 +53,7 @@ func newCloud(t *testing.T) *cloud {
 	c := &cloud{
 		t: t, calls: map[string]int{}, home: t.TempDir(),
 		cfn: awsapi.NewService("cloudformation"), ecs: awsapi.NewService("ecs"), elb: awsapi.NewService("elbv2"), logs: awsapi.NewService("logs"),
+		metrics: awsapi.NewService("cloudwatch"), scaling: awsapi.NewService("application-autoscaling"),
 	}
 	c.manifest = filepath.Join(c.home, "slipway.yaml")
 	c.file(c.manifest, testManifest)
@@ -86,7 +94,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	awsapi.NewMux(awsapi.Config{
 		AnyAuth: true, DefaultScope: arn.Scope{Account: "000000000000", Region: "us-east-1"},
-	}, c.cfn, c.ecs, c.elb, c.logs).ServeHTTP(w, r)
+	}, c.cfn, c.ecs, c.elb, c.logs, c.metrics, c.scaling).ServeHTTP(w, r)
 }
 
 // app of a command against the cloud.

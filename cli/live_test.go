@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,10 +52,17 @@ func (c *cloud) play(moments ...moment) {
 		}
 		return &ecsapi.DescribeServicesOutput{Services: []ecsapi.Service{s}}, nil
 	})
-	handle(c, c.ecs, "DescribeServiceDeployments", func(*ecsapi.DescribeServiceDeploymentsInput) (*ecsapi.DescribeServiceDeploymentsOutput, error) {
+	handle(c, c.ecs, "DescribeServiceDeployments", func(in *ecsapi.DescribeServiceDeploymentsInput) (*ecsapi.DescribeServiceDeploymentsOutput, error) {
 		out := &ecsapi.DescribeServiceDeploymentsOutput{}
+		all := c.rollouts
 		if m := now(); m.current != nil {
-			out.ServiceDeployments = append(out.ServiceDeployments, *m.current)
+			all = append([]ecsapi.ServiceDeployment{*m.current}, all...) // it wins over the one of the past
+		}
+		for _, arn := range in.ServiceDeploymentArns {
+			i := slices.IndexFunc(all, func(d ecsapi.ServiceDeployment) bool { return *d.ServiceDeploymentArn == arn })
+			if i >= 0 {
+				out.ServiceDeployments = append(out.ServiceDeployments, all[i])
+			}
 		}
 		return out, nil
 	})
@@ -64,7 +73,7 @@ func (c *cloud) play(moments ...moment) {
 		m := now()
 		out := &ecsapi.DescribeTasksOutput{}
 		for i := range m.healthy {
-			out.Tasks = append(out.Tasks, taskFor("payment-service-dev", "ecs-svc/"+m.revision, string(rune('1'+i))+"aaaaaaaaaaa", "RUNNING", nil))
+			out.Tasks = append(out.Tasks, taskFor("payment-service-dev", "ecs-svc/"+m.revision, fmt.Sprint(i+1, "aaaaaaaaaaa"), "RUNNING", nil))
 		}
 		return out, nil
 	})
