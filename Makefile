@@ -24,7 +24,9 @@ test: deps-test build ## install what the tests need and run them all
 	$(GO) vet ./...
 	$(GO) test -race -timeout 20m ./...
 
-test-all: test ## and the long story: the engine killed 50 times at random moments
+test-all: test ## and the long stories: properties in 10,000 cases, updates and kills many times over
+	$(GO) test -count=1 ./control/rollout -run 'Promises|Restores' -rapid.checks=10000
+	$(GO) test -count=1 -timeout 20m ./tests -run TestUpdatesLoseNoRequest -v -updates 10
 	$(GO) test -count=1 -timeout 20m ./tests -run TestKilledAtRandom -v -chaos 50
 
 bench: deps-test build ## print the figures: load balancer, API, start, memory

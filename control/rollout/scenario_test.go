@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	desired N         scale
 //	kill TASK         a task ends by itself
 //	unhealthy TASK    a task fails its checks from now on
+//	healthy TASK      and passes them again
 //	alarm on|off
 //	stop rollback|abort
 //	continue          end the pause
@@ -164,6 +165,9 @@ func (s *sim) command(t *testing.T, words []string) {
 	case "unhealthy":
 		x := task()
 		x.Healthy, x.Unhealthy = false, true
+	case "healthy":
+		x := task()
+		x.Healthy, x.Unhealthy = true, false
 	case "alarm":
 		if s.alarms = nil; arg == "on" {
 			s.alarms = []string{"errors"}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/control/rollout"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
@@ -145,17 +146,30 @@ func (r serviceResource) Settled(ctx context.Context, p *serviceProperties) (boo
 	}
 	d := row.Deployments[0]
 	rolledBack := d.RollsBack != "" && !r.wanted(ctx, p, d.Revision)
-	if d.RolloutState == "FAILED" || rolledBack {
-		why := ""
-		for _, x := range row.Deployments {
-			if x.LastFailure != "" {
-				why = " Last failure: " + x.LastFailure
-			}
-		}
-		return false, awsapi.Errorf("GeneralServiceException", 400,
-			"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.%s", why)
+	if d.RolloutState == rollout.Failed || rolledBack {
+		return false, r.failure(row)
 	}
 	return d.RolloutState == "COMPLETED" && row.SteadyAnnounced, nil
+}
+
+// failure words why the newest deployment of a service did not come to be, as
+// CloudFormation does, with the last failure of a task.
+func (r serviceResource) failure(row ServiceRow) error {
+	rec, _ := ServiceDeployments.Get(r.store.Snapshot(), row.Key(row.Cluster, row.Name, row.Deployments[0].Record))
+	what := "ECS Deployment Circuit Breaker was triggered"
+	switch rec.Failure {
+	case rollout.ByAlarm:
+		what = "ECS Deployment Alarm was triggered"
+	case rollout.ByUser, rollout.ByPause:
+		what = "ECS Deployment was stopped"
+	}
+	why := ""
+	for _, d := range row.Deployments {
+		if d.LastFailure != "" {
+			why = " Last failure: " + d.LastFailure
+		}
+	}
+	return awsapi.Errorf("GeneralServiceException", 400, "Error occurred during operation '%s'.%s", what, why)
 }
 
 // wanted says whether a revision is what the template asks for. When a
