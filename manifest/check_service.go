@@ -22,6 +22,7 @@ func (c checker) service(s *Service) {
 	c.requests(s, at)
 	c.size(&s.Settings, at)
 	c.timing(&s.Settings, at)
+	c.rollout(s, at)
 	for i, name := range s.Calls {
 		called, ok := c.m.Service(name)
 		where := fmt.Sprintf("%s.calls[%d]", at, i)
@@ -106,9 +107,6 @@ func ranges(cpu int) string {
 func (c checker) timing(s *Settings, at string) {
 	if s.Health.Timeout >= s.Health.Interval {
 		c.wrong(at+".health.timeout", "%s is not below the interval, %s", s.Health.Timeout, s.Health.Interval)
-	}
-	if s.Rollout.Minimum == 100 && s.Rollout.Maximum == 100 {
-		c.wrong(at+".rollout", "with minimum 100 and maximum 100 no task could ever be replaced")
 	}
 	if len(s.Check.Command) > 0 && strings.HasPrefix(s.Check.Command[0], "CMD") {
 		c.wrong(at+".check.command", "write the program itself; %s is added", s.Check.Command[0])

@@ -64,13 +64,6 @@ type Check struct {
 	Start    Duration `yaml:"start" default:"10s" range:"0s..5m" doc:"Time after the start in which failures do not count."`
 }
 
-// Rollout are the bounds of a rolling deployment.
-type Rollout struct {
-	Minimum  int  `yaml:"minimum" default:"100" min:"0" max:"100" doc:"Healthy tasks kept during a deployment, in percent of the desired number."`
-	Maximum  int  `yaml:"maximum" default:"200" min:"100" max:"200" doc:"Tasks that may exist during a deployment, in percent of the desired number."`
-	Rollback bool `yaml:"rollback" default:"true" doc:"Stop a deployment whose tasks fail and go back to the last good one (circuit breaker)."`
-}
-
 // Public tells whether the load balancer sends requests to the service.
 func (s *Service) Public() bool { return s.Port != 0 && len(s.Paths) > 0 }
 

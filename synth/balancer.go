@@ -34,6 +34,15 @@ func (r *renderer) balancer() {
 		}},
 		r.tagged("alb"),
 	}, routes...)
+	r.listeners()
+}
+
+// listeners render where the load balancer listens: for everyone, and for who tries new versions.
+func (r *renderer) listeners() {
+	l := r.m.LoadBalancer
+	for _, port := range r.testPorts() {
+		r.listener(testListener(port), port, "HTTP", notFound())
+	}
 	if l.HTTPS.Certificate == "" {
 		r.listener("HttpListener", l.Port, "HTTP", notFound())
 		return
@@ -77,6 +86,7 @@ func (r *renderer) groups() {
 	if l.HTTPS.Certificate != "" {
 		ports = append(ports, l.HTTPS.Port)
 	}
+	ports = append(ports, r.testPorts()...)
 	var in []Object
 	for _, cidr := range l.Allow {
 		for _, port := range ports {
@@ -135,10 +145,27 @@ func (r *renderer) servicePorts() []int {
 	return ports
 }
 
-// target renders a service's target group and the rule that sends its paths there. Returns the rule's id.
+// target renders a service's target group and the rule that sends its paths there; where deployments shift requests a second group, and
+// the rule for who tries the new version. Returns the id of the rule for everyone.
 func (r *renderer) target(s *manifest.Service) string {
 	id := manifest.Camel(s.Name)
-	r.add(id+"TargetGroup", "AWS::ElasticLoadBalancingV2::TargetGroup", Object{
+	r.targetGroup(id+"TargetGroup", s)
+	forward := Object{{"Type", "forward"}, {"TargetGroupArn", ref(id + "TargetGroup")}}
+	if s.Rollout.Shifts() {
+		r.targetGroup(id+"OtherTargetGroup", s)
+		forward = Object{{"Type", "forward"}, {"ForwardConfig", Object{{"TargetGroups", []Object{
+			{{"TargetGroupArn", ref(id + "TargetGroup")}, {"Weight", 100}}, {{"TargetGroupArn", ref(id + "OtherTargetGroup")}, {"Weight", 0}},
+		}}}}}
+	}
+	r.rule(id+"Rule", r.rulesListener(), s, forward)
+	if s.Rollout.TestPort != 0 {
+		r.rule(id+"TestRule", testListener(s.Rollout.TestPort), s, forward)
+	}
+	return id + "Rule"
+}
+
+func (r *renderer) targetGroup(id string, s *manifest.Service) {
+	r.add(id, "AWS::ElasticLoadBalancingV2::TargetGroup", Object{
 		{"VpcId", ref("Vpc")},
 		{"TargetType", "ip"},
 		{"Protocol", "HTTP"},
@@ -153,11 +180,13 @@ func (r *renderer) target(s *manifest.Service) string {
 		{"TargetGroupAttributes", []Object{{{"Key", "deregistration_delay.timeout_seconds"}, {"Value", fmt.Sprint(s.Drain.Seconds())}}}},
 		r.tagged(s.Name),
 	})
-	r.add(id+"Rule", "AWS::ElasticLoadBalancingV2::ListenerRule", Object{
-		{"ListenerArn", ref(r.rulesListener())},
+}
+
+func (r *renderer) rule(id, listener string, s *manifest.Service, forward Object) {
+	r.add(id, "AWS::ElasticLoadBalancingV2::ListenerRule", Object{
+		{"ListenerArn", ref(listener)},
 		{"Priority", s.Priority},
 		{"Conditions", []Object{{{"Field", "path-pattern"}, {"PathPatternConfig", Object{{"Values", s.Paths}}}}}},
-		{"Actions", []Object{{{"Type", "forward"}, {"TargetGroupArn", ref(id + "TargetGroup")}}}},
+		{"Actions", []Object{forward}},
 	})
-	return id + "Rule"
 }

@@ -40,6 +40,7 @@ func Render(m *manifest.Manifest) (*Template, error) {
 	r.registry()
 	r.cluster()
 	r.balancer()
+	r.shiftingRoles()
 	for i := range m.Services {
 		r.service(&m.Services[i])
 	}

@@ -26,10 +26,15 @@ func (r *renderer) roles(s *manifest.Service) {
 }
 
 func (r *renderer) role(id, name, description string, statements []Object) {
+	r.roleFor("ecs-tasks.amazonaws.com", id, name, description, statements)
+}
+
+// roleFor renders a role that one of AWS's services takes on.
+func (r *renderer) roleFor(principal, id, name, description string, statements []Object) {
 	properties := Object{
 		{"Description", description},
 		{"AssumeRolePolicyDocument", document([]Object{{
-			{"Effect", "Allow"}, {"Principal", Object{{"Service", "ecs-tasks.amazonaws.com"}}}, {"Action", "sts:AssumeRole"},
+			{"Effect", "Allow"}, {"Principal", Object{{"Service", principal}}}, {"Action", "sts:AssumeRole"},
 		}})},
 	}
 	if len(statements) > 0 {

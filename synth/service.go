@@ -22,23 +22,24 @@ func (r *renderer) service(s *manifest.Service) {
 		{"NetworkConfiguration", Object{{"AwsvpcConfiguration", Object{
 			{"AssignPublicIp", "DISABLED"}, {"Subnets", refs(r.private)}, {"SecurityGroups", []any{getAtt("TaskSecurityGroup", "GroupId")}},
 		}}}},
-		{"DeploymentConfiguration", Object{
-			{"MinimumHealthyPercent", s.Rollout.Minimum},
-			{"MaximumPercent", s.Rollout.Maximum},
-			{"DeploymentCircuitBreaker", Object{{"Enable", s.Rollout.Rollback}, {"Rollback", s.Rollout.Rollback}}},
-		}},
+		{"DeploymentConfiguration", rollout(s.Rollout)},
 		{"EnableExecuteCommand", s.Exec},
 		{"EnableECSManagedTags", true},
 		{"PropagateTags", "SERVICE"},
 		{"ServiceRegistries", []Object{{{"RegistryArn", getAtt(id+"Discovery", "Arn")}}}},
 	}
 	if s.Public() {
-		needs = append(needs, albToTask(s.Port), r.target(s))
+		needs = append(needs, albToTask(s.Port))
+		rule := r.target(s)
+		balancer := Object{{"ContainerName", r.names.Container(s.Name)}, {"ContainerPort", s.Port}, {"TargetGroupArn", ref(id + "TargetGroup")}}
+		if s.Rollout.Shifts() {
+			balancer = append(balancer, r.shifting(s)) // names the rule
+		} else {
+			needs = append(needs, rule)
+		}
 		properties = append(
 			properties,
-			Field{"LoadBalancers", []Object{{
-				{"ContainerName", r.names.Container(s.Name)}, {"ContainerPort", s.Port}, {"TargetGroupArn", ref(id + "TargetGroup")},
-			}}},
+			Field{"LoadBalancers", []Object{balancer}},
 			Field{"HealthCheckGracePeriodSeconds", s.Grace.Seconds()},
 		)
 	}
