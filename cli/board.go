@@ -20,13 +20,13 @@ import (
 // whenever one has changed.
 type board struct {
 	*app
-	since time.Time         // events before are history
+	since time.Time         // what was before is history; events carry whole milliseconds
 	said  map[string]string // by service: its line as printed last
 	told  map[string]bool   // ids of events
 }
 
-func newBoard(a *app) *board {
-	return &board{app: a, since: time.Now(), said: map[string]string{}, told: map[string]bool{}}
+func newBoard(a *app, since time.Time) *board {
+	return &board{app: a, since: since.Truncate(time.Millisecond), said: map[string]string{}, told: map[string]bool{}}
 }
 
 // show is a board by itself: a screen that is drawn again and again, or lines.
@@ -35,7 +35,9 @@ type show struct {
 	screen screen
 }
 
-func (a *app) newShow() *show { return &show{board: newBoard(a), screen: screen{app: a}} }
+func (a *app) newShow(since time.Time) *show {
+	return &show{board: newBoard(a, since), screen: screen{app: a}}
+}
 
 // services shows how they are now.
 func (s *show) services(now []serviceReport) {
@@ -127,8 +129,7 @@ func (b *board) changes(services []serviceReport) {
 // fresh are the events of a service that were not told yet, oldest first.
 func (b *board) fresh(s serviceReport) (out []string) {
 	for _, ev := range slices.Backward(s.events) {
-		// A second of tolerance: the engine's clock may be another one.
-		if b.told[ev.ID] || ev.Time.Before(b.since.Add(-time.Second)) {
+		if b.told[ev.ID] || ev.Time.Before(b.since) {
 			continue
 		}
 		b.told[ev.ID] = true

@@ -55,7 +55,7 @@ func (d *deployment) followID(ctx context.Context, id string, began time.Time, w
 }
 
 func (d *deployment) newFollowing(id string, began time.Time, what string) *following {
-	return &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what), started: map[string]time.Time{}}
+	return &following{deployment: d, id: id, began: began, seen: map[string]bool{}, view: d.newView(what, began), started: map[string]time.Time{}}
 }
 
 // end shows the operation until it has ended, and returns the stack as it is

@@ -62,7 +62,7 @@ type settling struct {
 // follow shows the service until it is steady. It fails when the deployment
 // fails or is rolled back, however steady the service is then.
 func (w *settling) follow(ctx context.Context) error {
-	show := w.newShow()
+	show := w.newShow(w.began)
 	defer show.close()
 	for {
 		found, err := w.serviceReports(ctx, []manifest.Service{w.service}, "RUNNING")

@@ -20,7 +20,7 @@ func (p *platform) takeBack(ctx context.Context, r rolloutReport) error {
 			return err
 		}
 	}
-	end, err := p.untilOver(ctx, r)
+	end, err := p.untilOver(ctx, r, began)
 	if err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func (p *platform) takeBack(ctx context.Context, r rolloutReport) error {
 
 // untilOver shows a service until a deployment of it has ended, and its tasks
 // are those that should run.
-func (p *platform) untilOver(ctx context.Context, r rolloutReport) (*rolloutReport, error) {
-	show := p.newShow()
+func (p *platform) untilOver(ctx context.Context, r rolloutReport, began time.Time) (*rolloutReport, error) {
+	show := p.newShow(began)
 	defer show.close()
 	for {
 		list, err := p.describeRollouts(ctx, []string{r.ARN})

@@ -34,8 +34,8 @@ type branch struct {
 // shownAtOnce bounds the resources of the tree.
 const shownAtOnce = 8
 
-func newTree(a *app, what string) *tree {
-	return &tree{screen: screen{app: a}, what: what, began: time.Now(), working: map[string]*branch{}, board: newBoard(a)}
+func newTree(a *app, what string, since time.Time) *tree {
+	return &tree{screen: screen{app: a}, what: what, began: since, working: map[string]*branch{}, board: newBoard(a, since)}
 }
 
 func (t *tree) event(ev cfnapi.StackEvent) {

@@ -16,7 +16,7 @@ import (
 // be higher than the terminal, or it could not be taken back.
 func TestTree(t *testing.T) {
 	var out bytes.Buffer
-	tr := newTree(&app{out: &out, terminal: true, noColor: true}, "platform")
+	tr := newTree(&app{out: &out, terminal: true, noColor: true}, "platform", time.Now())
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	tr.began = start
 	event := func(id, status, reason string) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	cfnapi "github.com/slipway-dev/slipway/api/cloudformationapi"
 )
@@ -17,14 +18,14 @@ type view interface {
 	close()
 }
 
-func (a *app) newView(what string) view {
+func (a *app) newView(what string, since time.Time) view {
 	switch {
 	case a.json:
 		return silent{}
 	case a.live():
-		return newTree(a, what)
+		return newTree(a, what, since)
 	}
-	return lines{a, newBoard(a)}
+	return lines{a, newBoard(a, since)}
 }
 
 type silent struct{}

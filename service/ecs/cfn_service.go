@@ -112,10 +112,20 @@ func (p *serviceProperties) update() *ecsapi.UpdateServiceInput {
 		Cluster: optional(p.Cluster), Service: &p.ServiceArn, TaskDefinition: optional(p.TaskDefinition),
 		CapacityProviderStrategy: p.CapacityProviderStrategy, PlatformVersion: p.PlatformVersion,
 		NetworkConfiguration: p.NetworkConfiguration.api(), LoadBalancers: orEmpty(p.LoadBalancers), ServiceRegistries: orEmpty(p.ServiceRegistries),
-		DeploymentConfiguration: p.DeploymentConfiguration, HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds,
+		DeploymentConfiguration: p.configuration(), HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds,
 		EnableExecuteCommand: p.EnableExecuteCommand, EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags,
 		AvailabilityZoneRebalancing: p.AvailabilityZoneRebalancing, ServiceConnectConfiguration: p.ServiceConnectConfiguration,
 	}
+}
+
+// configuration says the strategy aloud: a template without one rolls, also
+// when the template before had another, which UpdateService would keep.
+func (p *serviceProperties) configuration() *ecsapi.DeploymentConfiguration {
+	c := value(p.DeploymentConfiguration)
+	if c.Strategy == "" {
+		c.Strategy = "ROLLING"
+	}
+	return &c
 }
 
 func (r serviceResource) Update(ctx context.Context, before, after *serviceProperties) error {

@@ -6,6 +6,32 @@ import (
 	"github.com/slipway-dev/slipway/api/ecsapi"
 )
 
+// A strategy that the template no longer names is given up.
+func TestATemplateWithoutStrategyRolls(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.create("good", 1)
+		row := must(Services.Get(w.store.Snapshot(), here.Key("c", "web")))
+		r := serviceResource{w.Service}
+		properties := func(strategy ecsapi.DeploymentStrategy) *serviceProperties {
+			p := &serviceProperties{Cluster: "c", ServiceArn: row.ARN(), TaskDefinition: "web", DeploymentConfiguration: &ecsapi.DeploymentConfiguration{Strategy: strategy}}
+			p.NetworkConfiguration = &networkProperties{AwsvpcConfiguration: row.Deployments[0].Network.AwsvpcConfiguration}
+			return p
+		}
+		for _, strategy := range []ecsapi.DeploymentStrategy{"BLUE_GREEN", ""} {
+			if err := r.Update(w.ctx, properties(""), properties(strategy)); err != nil {
+				t.Fatal(err)
+			}
+			want := strategy
+			if want == "" {
+				want = "ROLLING"
+			}
+			if got := must(Services.Get(w.store.Snapshot(), Services.Key(row))).Configuration.Strategy; got != want {
+				t.Errorf("%q makes it %s", strategy, got)
+			}
+		}
+	})
+}
+
 // A rollback may undo more than the task definition: the stack has to see
 // that what runs is not what its template asks for.
 func TestATemplateKnowsItsRevision(t *testing.T) {
