@@ -149,6 +149,7 @@ func (p *peer) define(ctx context.Context, image string) (string, error) {
 	kind, version, _ := strings.Cut(image, ":")
 	c := ecsapi.ContainerDefinition{
 		Name: new("web"), Image: new(p.outputs["Repository"] + ":" + version), Essential: new(true),
+		Environment:  []ecsapi.KeyValuePair{{Name: new("SERVICE_NAME"), Value: new("web")}}, // by which the rig knows a task's process
 		PortMappings: []ecsapi.PortMapping{{ContainerPort: new(int32(8080))}}, StopTimeout: new(int32(10)),
 	}
 	if kind == "swhc" {
