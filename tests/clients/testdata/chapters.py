@@ -252,6 +252,8 @@ def containers(w):
     same((stopped["stopCode"], stopped["stoppedReason"]), ("UserInitiated", "the story wants it"))
     soon(ecs, "services_stable", cluster="story", services=["server"])
 
+    deployments(w, ecs, elb, network)
+
     # One task of its own, with another command.
     change = {"containerOverrides": [{"name": "server", "command": ["exit", "3"], "environment": [{"name": "GREETING", "value": "goodbye"}]}]}
     one = ecs.run_task(cluster="story", taskDefinition="story", launchType="FARGATE", networkConfiguration=network, overrides=change, startedBy="story", count=1)
@@ -297,3 +299,61 @@ def containers(w):
         ecs.run_task(cluster="story", taskDefinition="story", launchType="FARGATE")
     with refused("ClusterContainsServicesException"):
         ecs.delete_cluster(cluster="story")
+
+
+def deployments(w, ecs, elb, network):
+    """What a service went through: a canary that is stopped on its way, and one that is let through."""
+    def newest():
+        brief = ecs.list_service_deployments(cluster="story", service="server")["serviceDeployments"][0]
+        return ecs.describe_service_deployments(serviceDeploymentArns=[brief["serviceDeploymentArn"]])["serviceDeployments"][0]
+
+    def until(what):
+        for _ in range(300):
+            if (d := newest())["status"] == what or d.get("lifecycleStage") == what:
+                return d
+            time.sleep(0.1)
+        raise AssertionError(f"the deployment is {d['status']} {d.get('lifecycleStage')}, not {what}")
+
+    first = until("SUCCESSFUL")
+    same((first["sourceServiceRevisions"], first["deploymentCircuitBreaker"]["status"]), ([], "MONITORING_COMPLETE"))
+    revision = ecs.describe_service_revisions(serviceRevisionArns=[first["targetServiceRevision"]["arn"]])["serviceRevisions"][0]
+    same((revision["containerImages"][0]["containerName"], revision["launchType"]), ("server", "FARGATE"))
+
+    group = elb.describe_target_groups(TargetGroupArns=[w.targets])["TargetGroups"][0]
+    second = elb.create_target_group(Name="story-green", Protocol="HTTP", Port=8080, VpcId=group["VpcId"], TargetType="ip", HealthCheckPath=group["HealthCheckPath"])
+    second = second["TargetGroups"][0]["TargetGroupArn"]
+    w.undo.insert(0, lambda: elb.delete_target_group(TargetGroupArn=second))
+    listener = elb.describe_listeners(LoadBalancerArn=group["LoadBalancerArns"][0])["Listeners"][0]["ListenerArn"]
+    rule = next(r for r in elb.describe_rules(ListenerArn=listener)["Rules"] if r["Actions"][0].get("TargetGroupArn") == w.targets)["RuleArn"]
+    balancer = {
+        "targetGroupArn": w.targets, "containerName": "server", "containerPort": 8080,
+        "advancedConfiguration": {"alternateTargetGroupArn": second, "productionListenerRule": rule, "roleArn": w.role},
+    }
+    canary = {"strategy": "CANARY", "bakeTimeInMinutes": 0, "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 10}}
+    with refused("InvalidParameterException"):
+        ecs.update_service(cluster="story", service="server", deploymentConfiguration=canary)  # nothing says where the traffic goes
+    service = ecs.update_service(cluster="story", service="server", deploymentConfiguration=canary, loadBalancers=[balancer])["service"]
+    assert service["currentServiceDeployment"].split(":")[5].startswith("service-deployment/story/server/")
+    d = until("PRODUCTION_TRAFFIC_SHIFT")
+    same((d["targetServiceRevision"]["requestedProductionTrafficWeight"], d["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"]), (10.0, 90.0))
+    weights = elb.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    same({g["TargetGroupArn"]: g["Weight"] for g in weights}, {second: 10, w.targets: 90})
+    same(len(ecs.describe_services(cluster="story", services=["server"])["services"][0]["currentServiceRevisions"]), 2)
+    ecs.stop_service_deployment(serviceDeploymentArn=d["serviceDeploymentArn"], stopType="ROLLBACK")
+    d = until("ROLLBACK_SUCCESSFUL")
+    same(d["rollback"]["serviceRevisionArn"], first["targetServiceRevision"]["arn"])
+    with refused("ConflictException"):
+        ecs.stop_service_deployment(serviceDeploymentArn=d["serviceDeploymentArn"])
+    with refused("ServiceDeploymentNotFoundException"):
+        ecs.stop_service_deployment(serviceDeploymentArn=d["serviceDeploymentArn"] + "x")
+
+    canary["canaryConfiguration"]["canaryBakeTimeInMinutes"] = 0
+    ecs.update_service(cluster="story", service="server", deploymentConfiguration=canary, loadBalancers=[balancer], forceNewDeployment=True)
+    until("SUCCESSFUL")
+    soon(ecs, "services_stable", cluster="story", services=["server"])
+    same(len(ecs.list_service_deployments(cluster="story", service="server", status=["SUCCESSFUL"])["serviceDeployments"]), 2)
+    # And back to rolling, in the group that the rest of the story looks at.
+    ecs.update_service(cluster="story", service="server", deploymentConfiguration=canary, loadBalancers=[balancer], forceNewDeployment=True)
+    until("SUCCESSFUL")
+    ecs.update_service(cluster="story", service="server", deploymentConfiguration={"strategy": "ROLLING"})
+    soon(ecs, "services_stable", cluster="story", services=["server"])
