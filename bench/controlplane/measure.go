@@ -88,13 +88,14 @@ func (e *engine) ask(ctx context.Context, method, path string, out any) error {
 func (e *engine) settled(ctx context.Context, tasks, stopped int) error {
 	for {
 		var c Count
+		began := time.Now()
 		if err := e.ask(ctx, http.MethodGet, "/bench/count", &c); err != nil {
 			return err
 		}
 		if c.Running == tasks && c.Other == 0 && c.Stopped >= stopped && c.Steady == c.Services {
 			return nil
 		}
-		if err := rig.Wait(ctx, 100*time.Millisecond); err != nil {
+		if err := rig.Wait(ctx, max(100*time.Millisecond, 20*time.Since(began))); err != nil { // counting is not to be measured
 			return fmt.Errorf("%+v: %w", c, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -168,11 +169,13 @@ func survivorsOf(db *store.Store) *survivors {
 	return s
 }
 
-// List is in no order: the agent needs none.
-func (s *survivors) List(ctx context.Context) ([]runtime.State, error) {
-	all, err := s.Simulated.List(ctx)
+// List has no order among the survivors: the agent needs none.
+func (s *survivors) List(ctx context.Context, ids ...string) ([]runtime.State, error) {
+	all, err := s.Simulated.List(ctx, ids...)
 	for _, st := range s.old {
-		all = append(all, st)
+		if len(ids) == 0 || slices.Contains(ids, st.ID) {
+			all = append(all, st)
+		}
 	}
 	return all, err
 }

@@ -138,6 +138,36 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	return u.err
 }
 
+// ChangesUntil returns what changed after the given revision up to a snapshot,
+// or ErrCompacted. A key that changed more than once may be listed more than
+// once.
+func (s *Store) ChangesUntil(snap *Snapshot, since Revision) ([]Change, error) {
+	s.watch.Lock()
+	defer s.watch.Unlock()
+	if since < s.watch.first {
+		return nil, ErrCompacted
+	}
+	var out []Change
+	for _, c := range s.watch.log[s.after(since):] {
+		if c.rev > snap.rev {
+			break
+		}
+		out = append(out, c.Change)
+	}
+	return out, nil
+}
+
+// after is where the changes after a revision begin in the log; s.watch is held.
+func (s *Store) after(since Revision) int {
+	at, _ := slices.BinarySearchFunc(s.watch.log, since+1, func(c stamped, r Revision) int {
+		if c.rev < r {
+			return -1
+		}
+		return 1
+	})
+	return at
+}
+
 // Changes returns what changed after the given revision, and the revision the
 // answer reaches to; it waits until there is something. A key that changed
 // more than once may be listed more than once.
@@ -149,14 +179,8 @@ func (s *Store) Changes(ctx context.Context, since Revision) ([]Change, Revision
 			s.watch.Unlock()
 			return nil, since, ErrCompacted
 		}
-		at, _ := slices.BinarySearchFunc(s.watch.log, since+1, func(c stamped, r Revision) int {
-			if c.rev < r {
-				return -1
-			}
-			return 1
-		})
-		if at < len(s.watch.log) {
-			var out []Change
+		if at := s.after(since); at < len(s.watch.log) {
+			out := make([]Change, 0, len(s.watch.log)-at)
 			for _, c := range s.watch.log[at:] {
 				out = append(out, c.Change)
 			}
@@ -175,9 +199,9 @@ func (s *Store) Changes(ctx context.Context, since Revision) ([]Change, Revision
 
 // publish makes a committed snapshot current and wakes the watchers.
 func (s *Store) publish(next *Snapshot, changed []Change) {
-	s.current.Store(next)
 	s.watch.Lock()
 	defer s.watch.Unlock()
+	s.current.Store(next) // whoever holds the lock finds both, or neither
 	for _, c := range changed {
 		s.watch.log = append(s.watch.log, stamped{next.rev, c})
 	}

@@ -145,11 +145,20 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer a.cancel()
 	defer a.meta.close()
 	wg.Go(func() { a.tails.run(ctx) })
-	for {
-		if err := a.observe(ctx); err != nil {
-			a.cfg.Log.Warn("containers could not be listed", "err", err)
-		} else {
-			a.removeOrphans(ctx)
+	for whole := true; ; { // at first, and after an error, all are looked at
+		exited := a.cfg.Driver.Exited()
+		if whole {
+			exited = nil
+		}
+		if whole || len(exited) > 0 {
+			changed, err := a.observe(ctx, exited...)
+			if err != nil {
+				a.cfg.Log.Warn("containers could not be listed", "err", err)
+			} else if whole {
+				a.removeOrphans(ctx)
+			}
+			a.wake(changed...)
+			whole = err != nil
 		}
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,15 +26,18 @@ func (a *Agent) startContainers(ctx context.Context, l *live) error {
 			return nil
 		}
 		err = a.startAll(ctx, l, ready)
-		if lookErr := a.look(ctx, l); err == nil && lookErr != nil {
-			err = fmt.Errorf("look at containers: %w", lookErr)
+		if _, listErr := a.observe(ctx, l.ids...); err == nil && listErr != nil {
+			err = fmt.Errorf("list containers: %w", listErr)
 		}
 		if err != nil {
 			return err
 		}
-		// A container that has ended already may end the task.
-		if a.decide(l) != nil {
+		// A container that has ended already is a pass of its own, and may end
+		// the task.
+		if slices.ContainsFunc(l.ids, a.exited) {
 			a.wake(l.arn)
+		}
+		if a.decide(l) != nil {
 			return nil
 		}
 		a.probeContainers(l)

@@ -2,69 +2,48 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
 	"github.com/slipway-dev/slipway/node/runtime"
 )
 
-// observe lists the containers and wakes the tasks of those that changed. One
-// at a time: an older list must not take the place of a newer one.
-func (a *Agent) observe(ctx context.Context) error {
+// observe lists the containers, or some of them, and returns the tasks of
+// those that have changed. One at a time: an older list must not take the
+// place of a newer one.
+func (a *Agent) observe(ctx context.Context, ids ...string) (changed []string, err error) {
 	a.observing.Lock()
 	defer a.observing.Unlock()
-	list, err := a.cfg.Driver.List(ctx)
+	list, err := a.cfg.Driver.List(ctx, ids...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	next, changed := make(map[string]runtime.State, len(list)), []string{}
-	a.mu.Lock()
+	next := make(map[string]runtime.State, len(list))
 	for _, s := range list {
 		next[s.ID] = s
-		if a.states[s.ID] != s {
-			changed = append(changed, s.ID)
-		}
 	}
-	for id := range a.states {
-		if _, there := next[id]; !there {
-			changed = append(changed, id)
-		}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(ids) == 0 {
+		ids = slices.Concat(slices.Collect(maps.Keys(a.states)), slices.Collect(maps.Keys(next)))
+		a.listed = true
 	}
-	woken := map[string]bool{}
-	for _, id := range changed {
+	tasks := map[string]bool{}
+	for _, id := range ids {
+		s, there := next[id]
+		if a.states[id] == s {
+			continue
+		}
+		if there {
+			a.states[id] = s
+		} else {
+			delete(a.states, id)
+		}
 		if arn, ok := a.owners[id]; ok {
-			woken[arn] = true
+			tasks[arn] = true
 		}
 	}
-	a.states, a.listed = next, true
-	a.mu.Unlock()
-	a.wake(slices.Collect(maps.Keys(woken))...)
-	return nil
-}
-
-// look reads the state of one task's containers, of which some were started
-// just now; the task is woken if one has ended already.
-func (a *Agent) look(ctx context.Context, l *live) error {
-	a.observing.Lock()
-	defer a.observing.Unlock()
-	for _, id := range l.ids {
-		s, err := a.cfg.Driver.State(ctx, id)
-		if errors.Is(err, runtime.ErrNotFound) {
-			continue // the next list tells of those that have gone
-		}
-		if err != nil {
-			return err
-		}
-		a.mu.Lock()
-		before := a.states[id]
-		a.states[id] = s
-		a.mu.Unlock()
-		if s.Exited() && before != s {
-			defer a.wake(l.arn)
-		}
-	}
-	return nil
+	return slices.Collect(maps.Keys(tasks)), nil
 }
 
 // state is a container as it was last listed.
@@ -75,12 +54,14 @@ func (a *Agent) state(id string) (runtime.State, bool) {
 	return s, ok
 }
 
+func (a *Agent) exited(id string) bool {
+	s, _ := a.state(id)
+	return s.Exited()
+}
+
 // removeOrphans removes the containers of which no row knows: their task was
 // taken away while no engine ran.
 func (a *Agent) removeOrphans(ctx context.Context) {
-	if !a.hasStrangers() {
-		return
-	}
 	snap := a.cfg.Store.Snapshot()
 	known := map[string]bool{}
 	for t := range Tasks.List(snap, "") {
@@ -111,19 +92,6 @@ func (a *Agent) removeOrphans(ctx context.Context) {
 		delete(a.states, id)
 		a.mu.Unlock()
 	}
-}
-
-// hasStrangers says whether there are containers of tasks that the agent does
-// not hold.
-func (a *Agent) hasStrangers() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for id := range a.states {
-		if _, ok := a.owners[id]; !ok {
-			return true
-		}
-	}
-	return false
 }
 
 // discard removes a container and its log.

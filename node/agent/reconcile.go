@@ -69,9 +69,11 @@ func (a *Agent) ready(ctx context.Context) error {
 	if listed {
 		return nil
 	}
-	if err := a.observe(ctx); err != nil {
+	changed, err := a.observe(ctx)
+	if err != nil {
 		return errors.Join(errNotReady, err)
 	}
+	a.wake(changed...)
 	return nil
 }
 

@@ -41,13 +41,15 @@ type Driver interface {
 	Remove(ctx context.Context, id string) error
 	// RemoveLog deletes the output that the container left.
 	RemoveLog(ctx context.Context, id string) error
-	// List tells the state of every container, in order of ID.
-	List(ctx context.Context) ([]State, error)
-	// State tells the state of one container, ErrNotFound when there is none.
-	State(ctx context.Context, id string) (State, error)
+	// List tells the state of every container, or of those that are named as
+	// far as there are any, in order of ID.
+	List(ctx context.Context, ids ...string) ([]State, error)
 	// Changed receives after some container has exited; many exits may make
 	// one receive. It is one channel for the driver's life, for one reader.
 	Changed() <-chan struct{}
+	// Exited names the containers that have exited since it was asked last, so
+	// that not all of them have to be listed.
+	Exited() []string
 	// Exec runs one more process in a running container and waits for it. It
 	// returns the exit code, 128+n for signal n; an error means that the
 	// process did not run or was abandoned because ctx ended.

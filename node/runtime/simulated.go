@@ -24,6 +24,7 @@ type Simulated struct {
 
 	mu         sync.Mutex
 	containers map[string]*simulated
+	exited     []string // since Exited
 }
 
 var _ Driver = (*Simulated)(nil)
@@ -44,6 +45,15 @@ func (s *Simulated) Name() string { return "simulated" }
 
 // Changed receives after exits.
 func (s *Simulated) Changed() <-chan struct{} { return s.changed }
+
+// Exited names those that have exited since it was asked last.
+func (s *Simulated) Exited() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := s.exited
+	s.exited = nil
+	return ids
+}
 
 // Logs is empty: there is no output.
 func (s *Simulated) Logs(string) string { return "" }
@@ -119,6 +129,7 @@ func (s *Simulated) exit(c *simulated, code int, oom bool) {
 		c.timer.Stop()
 	}
 	c.Running, c.ExitCode, c.OOMKilled, c.ExitedAt = false, code, oom, time.Now()
+	s.exited = append(s.exited, c.ID)
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -159,26 +170,20 @@ func (s *Simulated) Remove(_ context.Context, id string) error {
 	return nil
 }
 
-// List tells the state of every container.
-func (s *Simulated) List(context.Context) ([]State, error) {
+// List tells the state of every container, or of some.
+func (s *Simulated) List(_ context.Context, ids ...string) ([]State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(ids) == 0 {
+		ids = slices.Collect(maps.Keys(s.containers))
+	}
 	var out []State
-	for _, id := range slices.Sorted(maps.Keys(s.containers)) {
-		out = append(out, s.containers[id].State)
+	for _, id := range slices.Sorted(slices.Values(ids)) {
+		if c := s.containers[id]; c != nil {
+			out = append(out, c.State)
+		}
 	}
 	return out, nil
-}
-
-// State tells the state of one container.
-func (s *Simulated) State(_ context.Context, id string) (State, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.containers[id]
-	if c == nil {
-		return State{}, fmt.Errorf("state of %s: %w", id, ErrNotFound)
-	}
-	return c.State, nil
 }
 
 // Exec answers with the exit code that the script has for this time.

@@ -38,9 +38,10 @@ func (s *Service) networkLoop() loop.Loop {
 			snap := s.store.Snapshot()
 			v, err := VPCs.Get(snap, key)
 			if err != nil {
+				s.forgetDrawing(key)
 				return 0, s.network.Remove(ctx, key[strings.LastIndexByte(key, '/')+1:])
 			}
-			return 0, s.network.Apply(ctx, compile(snap, v))
+			return 0, s.network.Apply(ctx, s.draw(snap, v))
 		},
 	}
 }
@@ -90,7 +91,7 @@ func dirtyVPCs(r *store.Snapshot, c store.Change) []string {
 	return nil
 }
 
-// compile describes a VPC for the network.
+// compile describes a VPC for the network, without its interfaces.
 func compile(r store.Reader, v VPC) vpc.Config {
 	c := vpc.Config{ID: v.ID, DNS: v.DNSSupport}
 	for _, b := range v.CIDRs {
@@ -98,11 +99,6 @@ func compile(r store.Reader, v VPC) vpc.Config {
 	}
 	for s := range Subnets.By(r, "vpc", v.key()) {
 		c.Subnets = append(c.Subnets, vpc.Subnet{ID: s.ID, CIDR: netip.MustParsePrefix(s.CIDR), Routes: routesOf(r, s)})
-	}
-	for i := range Interfaces.By(r, "vpc", v.key()) {
-		c.Interfaces = append(c.Interfaces, vpc.Interface{
-			ID: i.ID, Subnet: i.Subnet, Addr: netip.MustParseAddr(i.IP), MAC: i.MAC, Public: publicIP(r, i) != "", Groups: i.Groups, Local: i.Local(),
-		})
 	}
 	for g := range Groups.By(r, "vpc", v.key()) {
 		out := vpc.Group{ID: g.ID}

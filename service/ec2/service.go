@@ -14,6 +14,7 @@ package ec2
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -53,6 +54,9 @@ type Service struct {
 	log     *slog.Logger
 	network Network
 	quotas  Quotas
+
+	mu       sync.Mutex
+	drawings map[string]drawing // by VPC key: what the network was told last
 }
 
 // New makes the service; Loops must run for anything to happen beyond rows.
@@ -66,7 +70,7 @@ func New(c Config) *Service {
 			*d.n = d.value
 		}
 	}
-	return &Service{store: c.Store, log: c.Log, network: c.Network, quotas: q}
+	return &Service{store: c.Store, log: c.Log, network: c.Network, quotas: q, drawings: map[string]drawing{}}
 }
 
 // Tables are the tables of this service.

@@ -59,6 +59,7 @@ type Driver struct {
 
 	mu      sync.Mutex
 	records map[string]record
+	exited  []string // since Exited
 }
 
 var _ runtime.Driver = (*Driver)(nil)
@@ -100,10 +101,13 @@ func New(cfg Config) (*Driver, error) {
 func (d *Driver) follow() {
 	for {
 		select {
-		case _, ok := <-d.cfg.Launcher.Exits():
+		case id, ok := <-d.cfg.Launcher.Exits():
 			if !ok {
 				return
 			}
+			d.mu.Lock()
+			d.exited = append(d.exited, id)
+			d.mu.Unlock()
 		case <-d.closed:
 			return
 		}
@@ -112,6 +116,15 @@ func (d *Driver) follow() {
 		default:
 		}
 	}
+}
+
+// Exited names those that have exited since it was asked last.
+func (d *Driver) Exited() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ids := d.exited
+	d.exited = nil
+	return ids
 }
 
 // Close ends the driver; the containers stay.
@@ -227,42 +240,33 @@ func (d *Driver) Signal(ctx context.Context, id string, sig syscall.Signal) erro
 }
 
 // List joins what is on the disk with what the launcher knows.
-func (d *Driver) List(ctx context.Context) ([]runtime.State, error) {
+func (d *Driver) List(ctx context.Context, ids ...string) ([]runtime.State, error) {
+	asked := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
 	launched, err := d.cfg.Launcher.Containers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
 	byID := make(map[string]sandbox.Container, len(launched))
 	for _, c := range launched {
-		byID[c.ID] = c
+		if len(ids) == 0 || asked[c.ID] {
+			byID[c.ID] = c
+		}
 	}
 	var out []runtime.State
 	for _, r := range d.allRecords() {
-		out = append(out, d.state(r, byID[r.ID]))
-		delete(byID, r.ID)
+		if len(ids) == 0 || asked[r.ID] {
+			out = append(out, d.state(r, byID[r.ID]))
+			delete(byID, r.ID)
+		}
 	}
 	for _, c := range byID { // without a bundle: to be removed
 		out = append(out, runtime.State{ID: c.ID, Started: true, Running: c.Running, Pid: c.Pid, ExitCode: c.ExitCode, StartedAt: c.StartedAt, ExitedAt: c.ExitedAt})
 	}
 	slices.SortFunc(out, func(a, b runtime.State) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
-}
-
-// State tells the state of one container.
-func (d *Driver) State(ctx context.Context, id string) (runtime.State, error) {
-	r, ok := d.record(id)
-	if !ok {
-		return runtime.State{}, fmt.Errorf("state of %s: %w", id, runtime.ErrNotFound)
-	}
-	launched, err := d.cfg.Launcher.Containers(ctx)
-	if err != nil {
-		return runtime.State{}, fmt.Errorf("state of %s: %w", id, err)
-	}
-	i := slices.IndexFunc(launched, func(c sandbox.Container) bool { return c.ID == id })
-	if i < 0 {
-		return d.state(r, sandbox.Container{}), nil
-	}
-	return d.state(r, launched[i]), nil
 }
 
 // state puts together what was recorded of a container and what init knows of

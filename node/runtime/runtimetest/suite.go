@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,11 +87,14 @@ func find(t *testing.T, d runtime.Driver, id string) (runtime.State, bool) {
 	}
 	for _, s := range states {
 		if s.ID == id {
+			if some, err := d.List(t.Context(), id); err != nil || len(some) != 1 || some[0].ID != id {
+				t.Errorf("%s is listed, but not when asked for: %+v (%v)", id, some, err)
+			}
 			return s, true
 		}
 	}
-	if s, err := d.State(t.Context(), id); !errors.Is(err, runtime.ErrNotFound) {
-		t.Errorf("%s is not listed, and its state is %+v (%v)", id, s, err)
+	if some, err := d.List(t.Context(), id); err != nil || len(some) > 0 {
+		t.Errorf("%s is not listed, but when asked for: %+v (%v)", id, some, err)
 	}
 	return runtime.State{}, false
 }
@@ -117,6 +121,14 @@ func testExit(t *testing.T, s Subject) {
 	st := awaitExit(t, s.Driver, "c")
 	if st.ExitCode != 7 || st.OOMKilled || st.Pid != 0 {
 		t.Errorf("state %+v: want code 7", st)
+	}
+	limit := time.After(patience)
+	for !slices.Contains(s.Driver.Exited(), "c") {
+		select {
+		case <-s.Driver.Changed():
+		case <-limit:
+			t.Fatal("the exit was not named")
+		}
 	}
 	if st.StartedAt.Before(before) || st.ExitedAt.Before(st.StartedAt) || time.Since(st.ExitedAt) > patience {
 		t.Errorf("started %v, exited %v, test began %v", st.StartedAt, st.ExitedAt, before)
