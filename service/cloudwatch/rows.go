@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
@@ -8,8 +9,15 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
-// Alarms are keyed by scope and name.
-var Alarms = store.NewTable("cloudwatch/alarm", func(a Alarm) string { return a.Key(a.Name) })
+// Alarms are keyed by scope and name; "action" lists them by the keys of the
+// ARNs that they act on, in whatever state.
+var Alarms = store.NewTable("cloudwatch/alarm", func(a Alarm) string { return a.Key(a.Name) },
+	store.Index("action", func(a Alarm) (keys []string) {
+		for _, action := range slices.Concat(a.OKActions, a.AlarmActions, a.NoDataActions) {
+			keys = append(keys, a.Key(action))
+		}
+		return keys
+	}))
 
 // histories hold the last events of each alarm, also of deleted ones.
 var histories = store.NewTable("cloudwatch/history", func(h history) string { return h.Key(h.Alarm) })
