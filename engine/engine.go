@@ -28,6 +28,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/sandbox"
+	"github.com/slipway-dev/slipway/service/applicationautoscaling"
 	"github.com/slipway-dev/slipway/service/cloudformation"
 	"github.com/slipway-dev/slipway/service/cloudwatch"
 	"github.com/slipway-dev/slipway/service/cloudwatch/collect"
@@ -130,7 +131,7 @@ func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
 		agent.Tables(), iam.Tables(), sts.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
-		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), cloudformation.Tables(),
+		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
 	}
@@ -196,8 +197,8 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		servicediscovery.New(servicediscovery.Config{Store: e.store, Log: e.log}),
 		balancers,
 		ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Sessions: e.sessions}),
-		cloudwatch.New(cloudwatch.Config{Store: e.store, Metrics: readings, Log: e.log, Speed: e.set.Speed}),
 	}
+	services = append(services, e.monitoring(readings)...)
 	var types []cfn.Type
 	for _, s := range services {
 		types = append(types, s.Resources()...)
