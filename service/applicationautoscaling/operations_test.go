@@ -244,6 +244,7 @@ func TestTheAWSCLI(t *testing.T) {
 		}
 		t.Skip("SKIPPED, NOTHING WAS TRIED: no AWS CLI: apt-get install -y awscli")
 	}
+	t.Parallel()
 	w := newWorld(t, 1)
 	server := httptest.NewServer(awsapi.NewMux(awsapi.Config{DefaultScope: here, AnyAuth: true}, w.s.API(), w.cw.API()))
 	defer server.Close()
