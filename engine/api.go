@@ -57,11 +57,11 @@ func (e *Engine) server() *http.Server {
 	}
 }
 
-// clientAddress is what clients put into URLs.
+// clientAddress is what clients put into URLs: a name for the usual address,
+// since the names below localhost that some operations want resolve too.
 func clientAddress(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil || !strings.HasPrefix(host, "127.") {
-		return listen
+	if port, ok := strings.CutPrefix(listen, "127.0.0.1:"); ok {
+		return net.JoinHostPort("localhost", port)
 	}
-	return net.JoinHostPort("localhost", port)
+	return listen
 }

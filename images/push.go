@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,11 +33,20 @@ type Pushed struct {
 	Took    time.Duration
 }
 
+// plain lets a registry on any address of the loopback be asked without TLS.
+func plain(repository string) []name.Option {
+	host, _, _ := strings.Cut(repository, "/")
+	if ap, err := netip.ParseAddrPort(host); err == nil && ap.Addr().IsLoopback() {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
 // Push puts an image into a repository under its own tag and as latest. What is there already is not sent again.
 func Push(ctx context.Context, image Image, to Destination) (Pushed, error) {
 	began := time.Now()
 	out := Pushed{Service: image.Service, Image: image}
-	repository, err := name.NewRepository(to.Repository)
+	repository, err := name.NewRepository(to.Repository, plain(to.Repository)...)
 	if err != nil {
 		return out, fmt.Errorf("push %s: %w", image.Service, err)
 	}
