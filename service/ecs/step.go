@@ -137,9 +137,6 @@ func (st *step) finish() {
 	if st.plan.Throttled {
 		complain(st.tx, st.row, st.now, "is unable to consistently start tasks successfully.")
 	}
-	for _, text := range st.plan.Events {
-		announce(st.tx, st.row, st.now, text)
-	}
 	if st.plan.Blocked {
 		complain(st.tx, st.row, st.now, "was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
 			"Update the minimumHealthyPercent or maximumPercent value and try again.")

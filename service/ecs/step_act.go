@@ -13,6 +13,9 @@ import (
 
 // act carries out the plan.
 func (st *step) act() error {
+	for _, text := range st.plan.Events {
+		announce(st.tx, st.row, st.now, text)
+	}
 	for i := range st.tasks {
 		if t := &st.tasks[i]; slices.Contains(st.plan.Healthy, t.ARN) {
 			t.WasHealthy = true
