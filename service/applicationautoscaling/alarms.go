@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -32,6 +33,11 @@ func (s *Service) settleAll(ctx context.Context, k Scaled) (err error) {
 // settle makes a policy's alarms what its row says, and removes the row of one
 // that is gone. It may be done again at any time.
 func (s *Service) settle(ctx context.Context, key string) error {
+	// An operation and the loop may both be at it: whoever comes later goes by
+	// what the row says by then.
+	one := &s.settling[crc32.ChecksumIEEE([]byte(key))%uint32(len(s.settling))]
+	one.Lock()
+	defer one.Unlock()
 	p, err := Policies.Get(s.store.Snapshot(), key)
 	if err != nil || !p.Pending {
 		return nil

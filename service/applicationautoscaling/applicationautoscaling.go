@@ -22,6 +22,7 @@ package applicationautoscaling
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -44,7 +45,8 @@ type Config struct {
 // Service implements the operations of Application Auto Scaling.
 type Service struct {
 	Config
-	store *store.Store
+	store    *store.Store
+	settling [64]sync.Mutex // held while a policy's alarms are made, by hash of its key
 }
 
 // New makes the service.
