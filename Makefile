@@ -28,6 +28,7 @@ test-all: test ## and the long stories: properties in 10,000 cases, updates and 
 	$(GO) test -count=1 ./control/rollout -run 'Promises|Restores' -rapid.checks=10000
 	$(GO) test -count=1 -timeout 20m ./tests -run TestUpdatesLoseNoRequest -v -updates 10
 	$(GO) test -count=1 -timeout 20m ./tests -run TestKilledAtRandom -v -chaos 50
+	$(GO) test -count=1 -timeout 30m ./tests -run TestDeploymentsKilledAtRandom -v -chaos 200
 
 bench: deps-test build ## print the figures: load balancer, API, start, memory
 	@$(GO) run ./bench

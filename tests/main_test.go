@@ -27,7 +27,7 @@ import (
 
 var (
 	seed        = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the stories that do things at random moments")
-	repetitions = flag.Int("chaos", 8, "how often the engine is killed at a random moment; 50 for the long version")
+	repetitions = flag.Int("chaos", 8, "how often the engine is killed at a random moment; 50 and 200 for the long versions")
 )
 
 var (

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sync/errgroup"
 )
 
 // disk is the durable side: one bucket per table, one JSON document per row.
@@ -33,30 +36,43 @@ func openDisk(path string) (*disk, error) {
 
 func (d *disk) close() error { return d.db.Close() }
 
-// load reads every row of the known tables. Buckets of unknown tables stay
-// as they are: a newer version may have written them.
+// load reads every row of the known tables, each table on its own. Buckets of
+// unknown tables stay as they are: a newer version may have written them.
 func (d *disk) load(tables map[string]tableState) error {
-	return d.db.View(func(tx *bbolt.Tx) error {
-		for name, t := range tables {
-			b := tx.Bucket([]byte(name))
-			if b == nil || t.sc.volatile {
-				continue
-			}
-			err := b.ForEach(func(k, v []byte) error {
-				row, err := t.sc.decode(v)
-				if err != nil {
-					return fmt.Errorf("row %q of table %s: %w", k, name, err)
-				}
-				t = t.put(t.sc, string(k), row)
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			tables[name] = t
+	var group errgroup.Group
+	var mu sync.Mutex
+	for name, t := range maps.Clone(tables) {
+		if t.sc.volatile {
+			continue
 		}
-		return nil
+		group.Go(func() error {
+			t, err := d.loadTable(t)
+			mu.Lock()
+			defer mu.Unlock()
+			tables[name] = t
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func (d *disk) loadTable(t tableState) (tableState, error) {
+	l := t.loader()
+	err := d.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(t.sc.name))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
+			row, err := t.sc.decode(v)
+			if err != nil {
+				return fmt.Errorf("row %q of table %s: %w", k, t.sc.name, err)
+			}
+			l.add(string(k), row)
+			return nil
+		})
 	})
+	return l.table(), err
 }
 
 // write makes the changes durable, all or none.
