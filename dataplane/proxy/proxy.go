@@ -161,37 +161,29 @@ func (s *Server) Apply(ctx context.Context, cfg Config) error {
 	return errors.Join(errs...)
 }
 
+// ApplyGroups makes what is served agree with these groups, and leaves all
+// else as the last Apply made it. A group's targets that are gone lose their
+// connections.
+func (s *Server) ApplyGroups(groups ...Group) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return net.ErrClosed
+	}
+	for _, cfg := range groups {
+		for _, t := range s.applyGroup(cfg) {
+			t.close()
+		}
+	}
+	return nil
+}
+
 // applyGroups swaps the rosters and returns the targets no group has any more.
 func (s *Server) applyGroups(groups []Group) (gone []*target) {
 	seen := map[string]bool{}
 	for _, cfg := range groups {
 		seen[cfg.ID] = true
-		g := s.groups[cfg.ID]
-		if g == nil {
-			g = &group{id: cfg.ID}
-			s.groups[cfg.ID] = g
-		}
-		old := g.roster.Load()
-		next := newRoster(cfg, old, func(addr string) *target {
-			return &target{addr: addr, srv: s, group: g, conns: map[*upstream]struct{}{}}
-		})
-		g.roster.Store(next)
-		for _, m := range next.all {
-			was := m.draining.Swap(m.state == Draining)
-			if m.state == Draining && !was && m.inflight.Load() == 0 {
-				s.drained(m.target)
-			}
-		}
-		if old != nil {
-			for _, m := range old.all {
-				if next.byAddr[m.addr] == nil {
-					gone = append(gone, m.target)
-				}
-			}
-			if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version {
-				s.h2.forget(g)
-			}
-		}
+		gone = append(gone, s.applyGroup(cfg)...)
 	}
 	for id, g := range s.groups {
 		if !seen[id] {
@@ -201,6 +193,39 @@ func (s *Server) applyGroups(groups []Group) (gone []*target) {
 			s.h2.forget(g)
 			delete(s.groups, id)
 		}
+	}
+	return gone
+}
+
+// applyGroup swaps the roster of one group and returns its targets that are
+// gone.
+func (s *Server) applyGroup(cfg Group) (gone []*target) {
+	g := s.groups[cfg.ID]
+	if g == nil {
+		g = &group{id: cfg.ID}
+		s.groups[cfg.ID] = g
+	}
+	old := g.roster.Load()
+	next := newRoster(cfg, old, func(addr string) *target {
+		return &target{addr: addr, srv: s, group: g, conns: map[*upstream]struct{}{}}
+	})
+	g.roster.Store(next)
+	for _, m := range next.all {
+		was := m.draining.Swap(m.state == Draining)
+		if m.state == Draining && !was && m.inflight.Load() == 0 {
+			s.drained(m.target)
+		}
+	}
+	if old == nil {
+		return nil
+	}
+	for _, m := range old.all {
+		if next.byAddr[m.addr] == nil {
+			gone = append(gone, m.target)
+		}
+	}
+	if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version {
+		s.h2.forget(g)
 	}
 	return gone
 }

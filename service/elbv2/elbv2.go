@@ -88,6 +88,8 @@ type Service struct {
 	api   *awsapi.Service
 	proxy *proxy.Server
 
+	configured *store.Revision // that the proxy has; nil: look at everything. The configuration loop's
+
 	mu     sync.Mutex
 	probes map[string]*probing // by target key
 	faults map[string]string   // by listener ARN: why it cannot be served

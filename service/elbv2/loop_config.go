@@ -31,14 +31,74 @@ func (s *Service) configLoop() loop.Loop {
 	}
 }
 
-// configure applies the present snapshot. Listeners whose socket could not
+// configure applies the present snapshot: all of it, or only the groups whose
+// targets have changed when nothing else has. Listeners whose socket could not
 // be opened are tried again.
 func (s *Service) configure(ctx context.Context) (time.Duration, error) {
 	snap := s.store.Snapshot()
-	p := planner{r: snap, scaled: s.scaled, hostAddr: s.hostAddr, hostPort: s.cfg.HostPort, certificate: func(id string, names []string) (tls.Certificate, error) {
+	groups, only := s.changedGroups(snap)
+	s.configured = nil
+	var again time.Duration
+	var err error
+	if only {
+		err = s.configureGroups(snap, groups)
+	} else {
+		again, err = s.configureAll(ctx, snap)
+	}
+	if again == 0 && err == nil {
+		s.configured = new(snap.Revision())
+	}
+	return again, err
+}
+
+// changedGroups are the groups whose targets have changed since the proxy was
+// configured; ok is false when more has, or may have.
+func (s *Service) changedGroups(snap *store.Snapshot) (groups map[string]bool, ok bool) {
+	if s.configured == nil {
+		return nil, false
+	}
+	changes, err := s.store.ChangesUntil(snap, *s.configured)
+	if err != nil {
+		return nil, false // too long ago
+	}
+	groups = map[string]bool{}
+	for _, c := range changes {
+		switch {
+		case c.Table == Targets.Name():
+			groups[groupOfTarget(c.Key)] = true
+		case ours(c):
+			return nil, false
+		}
+	}
+	return groups, true
+}
+
+func (s *Service) configureGroups(snap *store.Snapshot, changed map[string]bool) error {
+	p := s.planner(snap)
+	var groups []proxy.Group
+	for id := range changed {
+		owners := balancersOf(snap, id)
+		g, err := TargetGroups.Get(snap, id)
+		if err != nil || len(owners) == 0 {
+			continue // nothing sends to it
+		}
+		b, err := LoadBalancers.Get(snap, owners[len(owners)-1]) // as plan has it
+		if err != nil {
+			continue
+		}
+		groups = append(groups, p.group(g, b))
+	}
+	return s.proxy.ApplyGroups(groups...)
+}
+
+func (s *Service) planner(snap *store.Snapshot) planner {
+	return planner{r: snap, scaled: s.scaled, hostAddr: s.hostAddr, hostPort: s.cfg.HostPort, certificate: func(id string, names []string) (tls.Certificate, error) {
 		return s.certificate(snap, id, names)
 	}}
-	cfg, errs := p.plan()
+}
+
+func (s *Service) configureAll(ctx context.Context, snap *store.Snapshot) (time.Duration, error) {
+	cfg, errs := s.planner(snap).plan()
 	err := errors.Join(append(errs, s.proxy.Apply(ctx, cfg))...)
 	faults := map[string]string{}
 	collect(err, func(e *proxy.ListenError) {

@@ -137,6 +137,9 @@ func (t Target) addr() string { return net.JoinHostPort(t.ID, strconv.Itoa(t.Por
 
 func targetKey(group, id string, port int) string { return group + "/" + id + ":" + strconv.Itoa(port) }
 
+// groupOfTarget is the group in a target's key.
+func groupOfTarget(key string) string { return key[:strings.LastIndexByte(key, '/')] }
+
 // States of targets.
 const (
 	Initial   = "initial"
