@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,13 +61,9 @@ func (p *platform) cancel(ctx context.Context) error {
 	case strings.HasPrefix(string(st.StackStatus), "UPDATE_") && inProgress(st.StackStatus):
 		return (&deployment{platform: p}).cancel(ctx, st)
 	}
-	var running []rolloutReport
-	for _, s := range p.manifest.Services {
-		list, err := p.history(ctx, s, "PENDING", "IN_PROGRESS")
-		if err != nil {
-			return err
-		}
-		running = append(running, list...)
+	running, err := p.runningRollouts(ctx)
+	if err != nil {
+		return err
 	}
 	if len(running) == 0 {
 		return usage("no deployment runs; name the service that is to return to its revision before: slipway rollback SERVICE")
@@ -79,13 +76,31 @@ func (p *platform) cancel(ctx context.Context) error {
 	return nil
 }
 
-// cancel rolls an update of the stack back and follows it to its end.
+// runningRollouts are the deployments of services that are on their way.
+func (p *platform) runningRollouts(ctx context.Context) (running []rolloutReport, err error) {
+	for _, s := range p.manifest.Services {
+		list, err := p.history(ctx, s, "PENDING", "IN_PROGRESS")
+		if _, none := errors.AsType[*notDeployed](err); err != nil && !none {
+			return nil, err // one that is new may not be there yet
+		}
+		running = append(running, list...)
+	}
+	return running, nil
+}
+
+// cancel rolls an update of the stack back and follows it to its end. Traffic
+// that has moved to new versions is taken back first, by ECS: CloudFormation
+// resets the load balancer's rules as if it had never moved.
 func (d *deployment) cancel(ctx context.Context, st *cfnapi.Stack) error {
 	began := time.Now()
 	if st.StackStatus == "UPDATE_IN_PROGRESS" {
+		if err := d.takeTrafficBack(ctx); err != nil {
+			return err
+		}
 		_, err := call[cfnapi.CancelUpdateStackInput, cfnapi.CancelUpdateStackOutput](ctx, d.client, "cloudformation", "CancelUpdateStack",
 			&cfnapi.CancelUpdateStackInput{StackName: st.StackId})
-		if err != nil {
+		// A service that is taken back makes the stack go back by itself.
+		if err != nil && !d.goesBack(ctx, val(st.StackId)) {
 			return err
 		}
 	}
@@ -105,6 +120,12 @@ func (d *deployment) cancel(ctx context.Context, st *cfnapi.Stack) error {
 		return fmt.Errorf("the deployment was complete before it could be cancelled")
 	}
 	return d.explain(end, f.failures)
+}
+
+// goesBack says whether a stack rolls back, or has.
+func (d *deployment) goesBack(ctx context.Context, id string) bool {
+	st, err := d.stackByID(ctx, id)
+	return err == nil && strings.HasPrefix(string(st.StackStatus), "UPDATE_ROLLBACK")
 }
 
 // rollback takes a service's running deployment back, or returns it to an

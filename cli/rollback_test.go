@@ -161,6 +161,7 @@ func TestCancelledDeployment(t *testing.T) {
 			c := newCloud(t)
 			c.stack("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", last)
 			c.stackEvents()
+			c.past()
 			handle(c, c.cfn, "CancelUpdateStack", func(in *cfnapi.CancelUpdateStackInput) (*cfnapi.CancelUpdateStackOutput, error) {
 				if *in.StackName != stackARN {
 					t.Error(*in.StackName)

@@ -13,12 +13,8 @@ import (
 // takeBack rolls a running deployment back and follows it to its end.
 func (p *platform) takeBack(ctx context.Context, r rolloutReport) error {
 	began := time.Now()
-	if r.Status == "PENDING" || r.Status == "IN_PROGRESS" {
-		_, err := call[ecsapi.StopServiceDeploymentInput, ecsapi.StopServiceDeploymentOutput](ctx, p.client, "ecs", "StopServiceDeployment",
-			&ecsapi.StopServiceDeploymentInput{ServiceDeploymentArn: &r.ARN, StopType: "ROLLBACK"})
-		if err != nil {
-			return err
-		}
+	if err := p.stopRollout(ctx, r); err != nil {
+		return err
 	}
 	end, err := p.untilOver(ctx, r, began)
 	if err != nil {
@@ -42,6 +38,38 @@ func (p *platform) takeBack(ctx context.Context, r rolloutReport) error {
 	}
 	p.step(s.Name+" rolled back"+back, began)
 	return p.printService(ctx, *s)
+}
+
+// takeTrafficBack ends the deployments that shift traffic, and waits until it
+// is where it was.
+func (p *platform) takeTrafficBack(ctx context.Context) error {
+	running, err := p.runningRollouts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range running {
+		if r.Strategy == "ROLLING" {
+			continue
+		}
+		if err := p.stopRollout(ctx, r); err != nil {
+			return err
+		}
+		if _, err := p.untilOver(ctx, r, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopRollout asks for the rollback of a deployment, unless it goes back
+// already.
+func (p *platform) stopRollout(ctx context.Context, r rolloutReport) error {
+	if r.Status != "PENDING" && r.Status != "IN_PROGRESS" {
+		return nil
+	}
+	_, err := call[ecsapi.StopServiceDeploymentInput, ecsapi.StopServiceDeploymentOutput](ctx, p.client, "ecs", "StopServiceDeployment",
+		&ecsapi.StopServiceDeploymentInput{ServiceDeploymentArn: &r.ARN, StopType: "ROLLBACK"})
+	return err
 }
 
 // untilOver shows a service until a deployment of it has ended, and its tasks

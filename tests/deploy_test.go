@@ -51,7 +51,7 @@ func TestBadDeployments(t *testing.T) {
 			out := w.fails(1, "deploy", "--file", w.variantManifest(story.old, story.new))
 			took := time.Since(began)
 			result := stop()
-			says(t, out, append(story.says, "what ran before runs on")...)
+			says(t, out, append(story.says, "what ran before runs on", "rolled back to revision payment-service-dev:")...)
 			if after := w.pids(""); fmt.Sprint(after) != fmt.Sprint(before) {
 				t.Errorf("tasks %v ran before, %v now", before, after)
 			}

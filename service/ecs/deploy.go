@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/control/rollout"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/cloudwatch"
@@ -162,7 +163,7 @@ func (r ServiceRow) route(tx *store.Tx, t *rollout.Traffic) error {
 	}
 	d := r.Deployments[at]
 	for _, lb := range d.LoadBalancers {
-		a := lb.AdvancedConfiguration
+		a := r.shifting(lb)
 		if a == nil {
 			continue
 		}
@@ -176,6 +177,23 @@ func (r ServiceRow) route(tx *store.Tx, t *rollout.Traffic) error {
 		if a.TestListenerRule != nil {
 			if err := elbv2.SplitTraffic(tx, *a.TestListenerRule, to, from, t.Test); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shifting says how the traffic of a load balancer moves. A deployment from
+// before the service shifted traffic does not know: when it is returned to,
+// the one that fails tells.
+func (r ServiceRow) shifting(lb ecsapi.LoadBalancer) *ecsapi.AdvancedConfiguration {
+	if lb.AdvancedConfiguration != nil {
+		return lb.AdvancedConfiguration
+	}
+	for _, d := range r.Deployments {
+		for _, other := range d.LoadBalancers {
+			if other.AdvancedConfiguration != nil && value(other.TargetGroupArn) == value(lb.TargetGroupArn) {
+				return other.AdvancedConfiguration
 			}
 		}
 	}
