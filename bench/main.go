@@ -1,8 +1,8 @@
 // Command bench measures what the project promises, on this machine, now, and
 // prints a table: the start of the platform, the replacement of a killed task,
 // the restart of a killed engine, requests through the load balancer against
-// nginx and haproxy (bench/proxy), requests to the API, and what the platform
-// costs when nothing happens.
+// nginx and haproxy (bench/proxy), requests to the API, what the platform costs
+// when nothing happens, and how the control plane grows (bench/controlplane).
 //
 //	go run ./bench [-only start,kill,...] [-quick]
 //
@@ -27,10 +27,10 @@ import (
 )
 
 // limit bounds the whole run.
-const limit = 10 * time.Minute
+const limit = 30 * time.Minute
 
 func main() {
-	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, proxy")
+	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, proxy, controlplane")
 	quick := flag.Bool("quick", false, "fewer repetitions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -55,16 +55,20 @@ type part struct {
 	name, title string
 	run         func(*bench, context.Context) error
 	platform    bool // needs the platform up
+	// alone, in place of run, is a command that wants the machine to itself:
+	// its arguments, and those that make it quick.
+	alone, quick []string
 }
 
 var parts = []part{
-	{"start", "slipway up", (*bench).starts, false},
-	{"idle", "the platform, idle", (*bench).idle, true},
-	{"kill", "a task is killed", (*bench).kills, true},
-	{"engine", "the engine is killed", (*bench).engineKills, true},
-	{"api", "the API, signatures verified", (*bench).api, true},
-	{"tasks", "more tasks", (*bench).tasks, true},
-	{"proxy", "the load balancer against nginx and haproxy", nil, false},
+	{name: "start", title: "slipway up", run: (*bench).starts},
+	{name: "idle", title: "the platform, idle", run: (*bench).idle, platform: true},
+	{name: "kill", title: "a task is killed", run: (*bench).kills, platform: true},
+	{name: "engine", title: "the engine is killed", run: (*bench).engineKills, platform: true},
+	{name: "api", title: "the API, signatures verified", run: (*bench).api, platform: true},
+	{name: "tasks", title: "more tasks", run: (*bench).tasks, platform: true},
+	{name: "proxy", title: "the load balancer against nginx and haproxy", alone: []string{"./bench/proxy"}, quick: []string{"-seconds", "1"}},
+	{name: "controlplane", title: "the control plane with a hundred to ten thousand tasks, containers played", alone: []string{"./bench/controlplane"}, quick: []string{"-sizes", "100,1000", "-settle", "41s"}},
 }
 
 func run(ctx context.Context, only string, quick bool) error {
@@ -93,14 +97,15 @@ func run(ctx context.Context, only string, quick bool) error {
 			continue
 		}
 		fmt.Printf("\n%s\n", p.title)
-		if p.name == "proxy" {
+		if p.alone != nil {
 			// The platform would take its part of the processors.
 			if _, err := b.Run(ctx, "down", "--all"); err != nil {
 				return err
 			}
-			if err := proxy(ctx, quick); err != nil {
+			if err := p.command(ctx, quick); err != nil {
 				return err
 			}
+			up = false
 			continue
 		}
 		if p.platform && !up {
@@ -116,11 +121,11 @@ func run(ctx context.Context, only string, quick bool) error {
 	return nil
 }
 
-// proxy is a command of its own: its contenders are processes of it.
-func proxy(ctx context.Context, quick bool) error {
-	args := []string{"run", "./bench/proxy"}
+// command runs a part that is a command of its own.
+func (p part) command(ctx context.Context, quick bool) error {
+	args := append([]string{"run"}, p.alone...)
 	if quick {
-		args = append(args, "-seconds", "1")
+		args = append(args, p.quick...)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = rig.Root()

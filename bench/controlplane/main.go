@@ -2,7 +2,7 @@
 // disk, the API, the loops of every service and the agent, as the engine
 // joins them, with a runtime, a network and targets that are played.
 //
-//	go run ./bench/controlplane [-sizes 100,1000,10000] [-balanced 0] [-profile dir]
+//	go run ./bench/controlplane [-sizes 100,1000,10000] [-balanced 0] [-settle 45s] [-profile dir]
 //
 // For each size, a process of its own: services of ten tasks are created over
 // the API until all are steady, then nothing is asked for, then one service

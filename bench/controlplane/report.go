@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,12 +15,10 @@ func report(all []figures) {
 		fmt.Fprintf(&b, "%-44s", name)
 		for i, f := range all {
 			grew := ""
-			if before := 0.0; i > 0 {
-				if before = of(all[i-1]); before > 0 {
-					grew = fmt.Sprintf("x%.1f", of(f)/before)
-				}
+			if i > 0 && of(all[i-1]) > 0 {
+				grew = fmt.Sprintf("x%.1f", of(f)/of(all[i-1]))
 			}
-			fmt.Fprintf(&b, "%10.4g %-3s%-6s", of(f), unit, grew)
+			fmt.Fprintf(&b, "%10s %-3s%-6s", strconv.FormatFloat(of(f), 'f', decimals(of(f)), 64), unit, grew)
 		}
 		fmt.Println(strings.TrimRight(b.String(), " "))
 	}
@@ -37,4 +36,15 @@ func report(all []figures) {
 	row("  processor time", func(f figures) float64 { return f.lossCPU.Seconds() }, "s")
 	row("killed, to the first answer", func(f figures) float64 { return ms(f.restart) }, "ms")
 	row("file of the store", func(f figures) float64 { return float64(f.disk) / 1e6 }, "MB")
+}
+
+// decimals are how many a figure needs to say something.
+func decimals(v float64) int {
+	switch {
+	case v >= 100 || v == 0:
+		return 0
+	case v >= 10:
+		return 1
+	}
+	return 2
 }

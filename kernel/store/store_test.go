@@ -116,9 +116,15 @@ func TestChangesAreToldOnceAndInOrder(t *testing.T) {
 	put("a", "web")
 	put("a", "web") // equal to what is there: no change
 	put("b", "web")
+	before := s.Snapshot()
+	put("c", "web")
+	some, err := s.ChangesUntil(before, 1)
+	if want := []store.Change{{Table: "test/task", Key: "b"}}; err != nil || !slices.Equal(some, want) {
+		t.Errorf("from 1 to 2: %v, %v", some, err)
+	}
 	got, rev, err := s.Changes(t.Context(), 0)
-	want := []store.Change{{Table: "test/task", Key: "a"}, {Table: "test/task", Key: "b"}}
-	if err != nil || !slices.Equal(got, want) || rev != 2 {
+	want := []store.Change{{Table: "test/task", Key: "a"}, {Table: "test/task", Key: "b"}, {Table: "test/task", Key: "c"}}
+	if err != nil || !slices.Equal(got, want) || rev != 3 {
 		t.Fatalf("%v at %d, %v", got, rev, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

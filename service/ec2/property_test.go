@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,12 @@ func TestAddressesAreNeverGivenTwice(t *testing.T) {
 				row, _ := Subnets.Get(snap, scope.Key(sub))
 				if free := row.Free(snap); free != 11-len(held) {
 					rt.Fatalf("%d addresses are free, %d held", free, len(held))
+				}
+				// What is drawn by what changed is what would be drawn anew.
+				v, _ := VPCs.Get(snap, scope.Key(id))
+				drawn := s.draw(snap, v)
+				if anew := New(Config{Store: s.store}).draw(snap, v); len(drawn.Interfaces) != len(held) || !reflect.DeepEqual(drawn, anew) {
+					rt.Fatalf("drawn %+v, anew %+v", drawn, anew)
 				}
 			},
 		})

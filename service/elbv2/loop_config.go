@@ -43,7 +43,7 @@ func (s *Service) configure(ctx context.Context) (time.Duration, error) {
 	if only {
 		err = s.configureGroups(snap, groups)
 	} else {
-		again, err = s.configureAll(ctx, snap)
+		again = s.configureAll(ctx, snap)
 	}
 	if again == 0 && err == nil {
 		s.configured = new(snap.Revision())
@@ -97,7 +97,7 @@ func (s *Service) planner(snap *store.Snapshot) planner {
 	}}
 }
 
-func (s *Service) configureAll(ctx context.Context, snap *store.Snapshot) (time.Duration, error) {
+func (s *Service) configureAll(ctx context.Context, snap *store.Snapshot) (again time.Duration) {
 	cfg, errs := s.planner(snap).plan()
 	err := errors.Join(append(errs, s.proxy.Apply(ctx, cfg))...)
 	faults := map[string]string{}
@@ -115,9 +115,9 @@ func (s *Service) configureAll(ctx context.Context, snap *store.Snapshot) (time.
 	s.faults = faults
 	s.mu.Unlock()
 	if err != nil {
-		return 500 * time.Millisecond, nil
+		return 500 * time.Millisecond
 	}
-	return 0, nil
+	return 0
 }
 
 // collect calls fn for each ListenError joined in err.
