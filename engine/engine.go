@@ -29,6 +29,7 @@ import (
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/sandbox"
 	"github.com/slipway-dev/slipway/service/applicationautoscaling"
+	"github.com/slipway-dev/slipway/service/appmesh"
 	"github.com/slipway-dev/slipway/service/cloudformation"
 	"github.com/slipway-dev/slipway/service/cloudwatch"
 	"github.com/slipway-dev/slipway/service/cloudwatch/collect"
@@ -131,7 +132,7 @@ func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
 		agent.Tables(), iam.Tables(), sts.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
-		servicediscovery.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
+		servicediscovery.Tables(), appmesh.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
 	}
@@ -195,6 +196,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		logService,
 		e.ecr,
 		servicediscovery.New(servicediscovery.Config{Store: e.store, Log: e.log}),
+		appmesh.New(appmesh.Config{Store: e.store, Log: e.log, StrictQuotas: e.set.StrictQuotas}),
 		balancers,
 		ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Sessions: e.sessions}),
 	}

@@ -97,6 +97,21 @@ func (s *Service) plan(r *model.Ref, t reflect.Type) *codec.Plan {
 	return s.plans.For(r.Shape, t)
 }
 
+// Check holds v, a pointer to the type generated for a shape of the model, to
+// the model's constraints, and words what is broken as for a client. The Mux
+// has done so with every request; this is for who calls operations directly,
+// as CloudFormation does. It panics when the model has no such shape.
+func (s *Service) Check(shape string, v any) error {
+	m := s.model.Shapes[shape]
+	if m == nil {
+		panic(fmt.Sprintf("awsapi: %s has no shape %s", s.name, shape))
+	}
+	if found := codec.Validate(s.plans.For(m, reflect.TypeOf(v).Elem()), v); len(found) > 0 {
+		return invalid(s, found)
+	}
+	return nil
+}
+
 // fits panics when a type handed to Handle is not a struct with the right
 // number of members.
 func fits(service, op string, r *model.Ref, t reflect.Type) {

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-dev/slipway/tests/rig"
 )
 
-// TestBoto3 runs testdata/story.py: chapters through nine services, with
+// TestBoto3 runs testdata/story.py: chapters through ten services, with
 // waiters and paginators. It fails on any answer that botocore's model does
 // not describe, which boto3 itself would pass over in silence.
 func TestBoto3(t *testing.T) {

@@ -9,12 +9,13 @@ import traceback
 
 import boto3
 import chapters
+import mesh
 import network
 import stacks
 from strict import Strict
 
 TOLD = [
-    network.identity, network.roles, network.vpc, chapters.registry, chapters.logs, chapters.names, chapters.balancer, chapters.containers, stacks.stacks,
+    network.identity, network.roles, network.vpc, chapters.registry, chapters.logs, chapters.names, mesh.mesh, chapters.balancer, chapters.containers, stacks.stacks,
 ]
 
 

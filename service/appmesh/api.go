@@ -1,0 +1,47 @@
+package appmesh
+
+import "github.com/slipway-dev/slipway/kernel/awsapi"
+
+// API is the service with the operations it implements: all of them.
+func (s *Service) API() *awsapi.Service {
+	a := awsapi.NewService("appmesh")
+	awsapi.Handle(a, "CreateGatewayRoute", s.CreateGatewayRoute)
+	awsapi.Handle(a, "CreateMesh", s.CreateMesh)
+	awsapi.Handle(a, "CreateRoute", s.CreateRoute)
+	awsapi.Handle(a, "CreateVirtualGateway", s.CreateVirtualGateway)
+	awsapi.Handle(a, "CreateVirtualNode", s.CreateVirtualNode)
+	awsapi.Handle(a, "CreateVirtualRouter", s.CreateVirtualRouter)
+	awsapi.Handle(a, "CreateVirtualService", s.CreateVirtualService)
+	awsapi.Handle(a, "DeleteGatewayRoute", s.DeleteGatewayRoute)
+	awsapi.Handle(a, "DeleteMesh", s.DeleteMesh)
+	awsapi.Handle(a, "DeleteRoute", s.DeleteRoute)
+	awsapi.Handle(a, "DeleteVirtualGateway", s.DeleteVirtualGateway)
+	awsapi.Handle(a, "DeleteVirtualNode", s.DeleteVirtualNode)
+	awsapi.Handle(a, "DeleteVirtualRouter", s.DeleteVirtualRouter)
+	awsapi.Handle(a, "DeleteVirtualService", s.DeleteVirtualService)
+	awsapi.Handle(a, "DescribeGatewayRoute", s.DescribeGatewayRoute)
+	awsapi.Handle(a, "DescribeMesh", s.DescribeMesh)
+	awsapi.Handle(a, "DescribeRoute", s.DescribeRoute)
+	awsapi.Handle(a, "DescribeVirtualGateway", s.DescribeVirtualGateway)
+	awsapi.Handle(a, "DescribeVirtualNode", s.DescribeVirtualNode)
+	awsapi.Handle(a, "DescribeVirtualRouter", s.DescribeVirtualRouter)
+	awsapi.Handle(a, "DescribeVirtualService", s.DescribeVirtualService)
+	awsapi.Handle(a, "ListGatewayRoutes", s.ListGatewayRoutes)
+	awsapi.Handle(a, "ListMeshes", s.ListMeshes)
+	awsapi.Handle(a, "ListRoutes", s.ListRoutes)
+	awsapi.Handle(a, "ListTagsForResource", s.ListTagsForResource)
+	awsapi.Handle(a, "ListVirtualGateways", s.ListVirtualGateways)
+	awsapi.Handle(a, "ListVirtualNodes", s.ListVirtualNodes)
+	awsapi.Handle(a, "ListVirtualRouters", s.ListVirtualRouters)
+	awsapi.Handle(a, "ListVirtualServices", s.ListVirtualServices)
+	awsapi.Handle(a, "TagResource", s.TagResource)
+	awsapi.Handle(a, "UntagResource", s.UntagResource)
+	awsapi.Handle(a, "UpdateGatewayRoute", s.UpdateGatewayRoute)
+	awsapi.Handle(a, "UpdateMesh", s.UpdateMesh)
+	awsapi.Handle(a, "UpdateRoute", s.UpdateRoute)
+	awsapi.Handle(a, "UpdateVirtualGateway", s.UpdateVirtualGateway)
+	awsapi.Handle(a, "UpdateVirtualNode", s.UpdateVirtualNode)
+	awsapi.Handle(a, "UpdateVirtualRouter", s.UpdateVirtualRouter)
+	awsapi.Handle(a, "UpdateVirtualService", s.UpdateVirtualService)
+	return a
+}
