@@ -57,6 +57,8 @@ class Strict:
         self.paths = self.seen.setdefault(self.name, set())
         if protocol == "json":
             self.json(op, body, status)
+        elif protocol == "rest-json":
+            self.rest(op, body, status, headers)
         else:
             self.xml(op, body, status, protocol)
 
@@ -85,6 +87,14 @@ class Strict:
                 self.fault("answers with a body, the model has none")
             return
         self.value(op.output_shape, json.loads(body), "")
+
+    def rest(self, op, body, status, headers):
+        """JSON whose error code is a header, and whose answer may be one member alone."""
+        if status >= 400:
+            code = headers.get("x-amzn-errortype", "")
+            return self.json(op, json.dumps({**json.loads(body), "__type": code}).encode(), status)
+        payload = op.output_shape.serialization.get("payload")
+        self.value(op.output_shape.members[payload] if payload else op.output_shape, json.loads(body or b"{}"), "")
 
     def value(self, shape, v, path):
         self.paths.add(path)
