@@ -20,6 +20,10 @@ import (
 	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
 )
 
+// simulatedWorkers is how many played tasks are worked on at once: they wait
+// for nothing but the disk, and those that wait for it together share a write.
+const simulatedWorkers = 32
+
 // node is what runs tasks on this machine.
 type node struct {
 	network  *vpc.Network
@@ -49,9 +53,14 @@ func (e *Engine) openNode(logService *logs.Service) error {
 	if err != nil {
 		return err
 	}
+	workers := 0 // what real containers bear
+	if e.set.Simulated {
+		workers = simulatedWorkers
+	}
 	n.agent = agent.New(agent.Config{
 		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
 		Images: puller{e.store, images, e.ecr, e.ecr.Transport()}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
+		Workers: workers,
 	})
 	e.loops = append(e.loops, n.agent.Loops()...)
 	e.runners = append(e.runners, n.agent.Run)

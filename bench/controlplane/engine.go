@@ -65,7 +65,7 @@ func serve(addr, dir string) error {
 		return err
 	}
 	w := newWorld(db)
-	tasks := agent.New(agent.Config{Store: db, Log: log, Driver: w.driver, Network: w, Images: w, Dir: filepath.Join(dir, "tasks")})
+	tasks := agent.New(agent.Config{Store: db, Log: log, Driver: w.driver, Network: w, Images: w, Dir: filepath.Join(dir, "tasks"), Workers: 32}) // as the engine has it
 	balancers, err := elbv2.New(elbv2.Config{Store: db, Log: log, Sockets: sockets{}, Network: w})
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // serviceLoop keeps the desired count of every service true.
 func (s *Service) serviceLoop() loop.Loop {
 	return loop.Loop{
-		Name: "ecs services", Workers: 4,
+		Name: "ecs services", Workers: 16,
 		List: Services.Keys,
 		Keys: func(snap *store.Snapshot, c store.Change) []string {
 			switch c.Table {

@@ -23,7 +23,7 @@ const keptStopped = time.Hour
 // deregistered and drained before it is stopped, released once it has ended.
 func (s *Service) taskLoop() loop.Loop {
 	return loop.Loop{
-		Name: "ecs tasks", Workers: 4,
+		Name: "ecs tasks", Workers: 16,
 		List: Tasks.Keys,
 		Keys: func(snap *store.Snapshot, c store.Change) []string {
 			switch c.Table {
