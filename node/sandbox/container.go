@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Process is a container to start. Its bundle (OCI config.json and root file
 // system) is the caller's to make and to remove.
@@ -9,6 +12,12 @@ type Process struct {
 	ID string
 	// Bundle is the folder with config.json.
 	Bundle string
+	// Direct has init start the container itself (node/container). Otherwise the
+	// runc command does, which makes cgroups as config.json says.
+	Direct bool
+	// Cgroups are the folders that a container started directly joins, made by
+	// the caller, with its limits.
+	Cgroups []string
 	// RuncRoot is runc's state folder, below Host.Dir.
 	RuncRoot string
 	// Log gets the container's stdout and stderr, appended; mode 0644, since
@@ -23,6 +32,7 @@ type Container struct {
 	ID      string
 	Pid     int // in the sandbox's pid namespace; 0 while starting or if it never ran
 	Running bool
+	Direct  bool // started by init itself, not by runc
 	// ExitCode is the first process's status, 128+Signal when a signal ended
 	// it; -1 if the container never ran.
 	ExitCode  int
@@ -30,4 +40,14 @@ type Container struct {
 	StartedAt time.Time // when runc had started it
 	ExitedAt  time.Time // when init reaped it
 	Error     string    // why it never ran, in runc's words
+}
+
+// Exec is one more process in a container that was started directly.
+type Exec struct {
+	ID string // of the container
+	// Process is the process of the OCI runtime specification; capabilities,
+	// resource limits and seccomp filter are the container's, whatever it says.
+	Process json.RawMessage
+	// Terminal gives it a terminal of the container.
+	Terminal bool
 }

@@ -7,7 +7,7 @@
 //
 //	parent  on the host: opens host listeners, carries permitted egress out,
 //	        holds the lock of the state directory (Run, Start, Stop, Restart)
-//	init    PID 1 of the sandbox: runs runc, reaps containers, keeps their exit
+//	init    PID 1 of the sandbox: starts and reaps containers, keeps their exit
 //	        codes, their log files and the listeners, restarts the engine
 //	engine  everything else; it reaches the other two through Connect and Host
 //

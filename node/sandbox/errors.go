@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/slipway-dev/slipway/node/container"
 )
 
 // Errors that callers tell apart with errors.Is. They survive the way between
@@ -21,11 +23,13 @@ var (
 	ErrStopping = errors.New("sandbox is stopping")
 	// ErrRefused: the address is not one the sandbox may reach.
 	ErrRefused = errors.New("egress refused")
+	// ErrGone: the container does not run.
+	ErrGone = errors.New("container is not running")
 	// ErrOutside: Connect was called in a process that no init has started.
 	ErrOutside = errors.New("not inside a sandbox")
 )
 
-var sentinels = []error{ErrRunning, ErrNotRunning, ErrExists, ErrBusy, ErrStopping, ErrRefused}
+var sentinels = []error{ErrRunning, ErrNotRunning, ErrExists, ErrBusy, ErrStopping, ErrRefused, ErrGone, container.ErrUnsupported}
 
 // failure is an error on its way between two processes.
 type failure struct {

@@ -24,7 +24,7 @@ type pid1 struct {
 
 	mu         sync.Mutex
 	stopping   bool
-	containers map[string]*container
+	containers map[string]*record
 	listeners  listeners
 	engine     engine
 }
@@ -48,7 +48,7 @@ func initMain() error {
 		boot: b, dir: filepath.Join(b.Dir, runDir),
 		log:        slog.New(slog.NewTextHandler(os.Stderr, nil)).With("process", "init"),
 		proc:       newReaper(),
-		containers: map[string]*container{},
+		containers: map[string]*record{},
 		listeners:  listeners{fds: map[string]int{}},
 	}
 	p.engine.kick = make(chan struct{}, 1)
@@ -119,6 +119,7 @@ func (p *pid1) serveEngine(generation int) handler {
 		}),
 		opStart:      op(func(_ context.Context, c Process) (any, int, error) { return nil, noFD, p.start(c) }),
 		opContainers: op(func(context.Context, any) (any, int, error) { return p.list(), noFD, nil }),
+		opExec:       opWith(p.exec),
 		opForget:     op(func(_ context.Context, id string) (any, int, error) { return nil, noFD, p.forget(id) }),
 	})
 }

@@ -20,6 +20,7 @@ const (
 	opStart      = "start"      // engine -> init: Process
 	opContainers = "containers" // engine -> init: nothing -> []Container
 	opForget     = "forget"     // engine -> init: id
+	opExec       = "exec"       // engine -> init: Exec, socket -> exit code
 	opRestart    = "restart"    // parent -> init
 
 	noteExit   = "exit"   // init -> engine: id of a container
@@ -29,7 +30,7 @@ const (
 
 // protocol changes whenever the meaning of a message does: an upgraded engine
 // must not talk to an init that misunderstands it.
-const protocol = 1
+const protocol = 2
 
 // hello is what init tells a new engine about the sandbox.
 type hello struct {
@@ -64,22 +65,32 @@ type boot struct {
 
 // op makes a handler of a function with a typed argument.
 func op[T any](fn func(context.Context, T) (any, int, error)) handler {
-	return func(ctx context.Context, name string, body json.RawMessage) (any, int, error) {
+	return opWith(func(ctx context.Context, arg T, with int) (any, int, error) {
+		closeFDs(with)
+		return fn(ctx, arg)
+	})
+}
+
+// opWith makes a handler that takes a descriptor over.
+func opWith[T any](fn func(ctx context.Context, arg T, with int) (any, int, error)) handler {
+	return func(ctx context.Context, name string, body json.RawMessage, with int) (any, int, error) {
 		var arg T
 		if err := json.Unmarshal(body, &arg); err != nil {
+			closeFDs(with)
 			return nil, noFD, fmt.Errorf("%s: %w", name, err)
 		}
-		return fn(ctx, arg)
+		return fn(ctx, arg, with)
 	}
 }
 
 // serveOps dispatches to the handler of an operation.
 func serveOps(ops map[string]handler) handler {
-	return func(ctx context.Context, name string, body json.RawMessage) (any, int, error) {
+	return func(ctx context.Context, name string, body json.RawMessage, with int) (any, int, error) {
 		h := ops[name]
 		if h == nil {
+			closeFDs(with)
 			return nil, noFD, errors.New("sandbox: unknown operation " + name)
 		}
-		return h(ctx, name, body)
+		return h(ctx, name, body, with)
 	}
 }

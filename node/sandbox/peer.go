@@ -27,9 +27,9 @@ type peer struct {
 	waiting map[uint64]chan reply
 }
 
-// handler answers one call. A descriptor it returns (or noFD) is closed when it
-// has been sent.
-type handler func(ctx context.Context, op string, body json.RawMessage) (out any, fd int, err error)
+// handler answers one call. The descriptor that came with it (or noFD) is the
+// handler's; one it returns is closed when it has been sent.
+type handler func(ctx context.Context, op string, body json.RawMessage, with int) (out any, fd int, err error)
 
 type reply struct {
 	message
@@ -76,6 +76,11 @@ func (p *peer) notify(op string, arg any) error {
 // call sends one request and waits for its answer, which goes to out unless that
 // is nil. The descriptor is noFD if the answer has none; else it is the caller's.
 func (p *peer) call(ctx context.Context, op string, arg, out any) (fd int, err error) {
+	return p.callWith(ctx, op, arg, noFD, out)
+}
+
+// callWith sends a descriptor, which stays the caller's, with the request.
+func (p *peer) callWith(ctx context.Context, op string, arg any, with int, out any) (fd int, err error) {
 	body, err := json.Marshal(arg)
 	if err != nil {
 		return noFD, err
@@ -91,7 +96,7 @@ func (p *peer) call(ctx context.Context, op string, arg, out any) (fd int, err e
 	p.waiting[m.Seq] = ch
 	p.mu.Unlock()
 	defer p.abandon(m.Seq, ch)
-	if err := m.write(p.conn, noFD); err != nil {
+	if err := m.write(p.conn, with); err != nil {
 		return noFD, fmt.Errorf("%s: %w", op, err)
 	}
 	select {
@@ -151,8 +156,7 @@ func (p *peer) readLoop() {
 				p.notice(m.Op, m.Body)
 			}
 		default:
-			closeFDs(fd) // no call passes one
-			go p.answer(ctx, m)
+			go p.answer(ctx, m, fd)
 		}
 	}
 }
@@ -169,7 +173,7 @@ func (p *peer) deliver(r reply) {
 	ch <- r
 }
 
-func (p *peer) answer(ctx context.Context, m message) {
+func (p *peer) answer(ctx context.Context, m message, with int) {
 	if m.Timeout > 0 {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(ctx, m.Timeout)
@@ -180,7 +184,7 @@ func (p *peer) answer(ctx context.Context, m message) {
 	if r.Err == nil {
 		var out any
 		var err error
-		if out, fd, err = p.serve(ctx, m.Op, m.Body); err == nil {
+		if out, fd, err = p.serve(ctx, m.Op, m.Body, with); err == nil {
 			r.Body, err = json.Marshal(out)
 		}
 		if err != nil {

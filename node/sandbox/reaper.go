@@ -105,3 +105,22 @@ func status(ws syscall.WaitStatus) (code, sig int) {
 	}
 	return ws.ExitStatus(), 0
 }
+
+// open returns a pidfd of a child that has not been reaped, or ESRCH.
+func (r *reaper) open(pid int) (int, error) {
+	r.mu.Lock() // collect reaps under it
+	defer r.mu.Unlock()
+	if r.waiting[pid] == nil {
+		return noFD, unix.ESRCH
+	}
+	return unix.PidfdOpen(pid, 0)
+}
+
+// kill ends a child, if it has not been reaped.
+func (r *reaper) kill(pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting[pid] != nil {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}

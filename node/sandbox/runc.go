@@ -15,13 +15,16 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-dev/slipway/node/container"
 )
 
-// container is a Container with what init needs to end it. pid1.mu guards it.
-type container struct {
+// record is a Container with what init needs to join and to end it. pid1.mu guards it.
+type record struct {
 	Container
-	runcRoot string
-	leaving  bool // being forgotten
+	process Process
+	direct  *container.Container // nil: runc's
+	leaving bool                 // being forgotten
 }
 
 var validID = regexp.MustCompile(`^[A-Za-z0-9_+.-]{1,200}$`)
@@ -32,10 +35,10 @@ func (p *pid1) start(c Process) error {
 	if !validID.MatchString(c.ID) || strings.Trim(c.ID, ".") == "" {
 		return fmt.Errorf("start container: bad id %q", c.ID)
 	}
-	if p.boot.Runc == "" {
+	if p.boot.Runc == "" && !c.Direct {
 		return findingRunc().err()
 	}
-	rec := &container{Container: Container{ID: c.ID, Running: true}, runcRoot: c.RuncRoot}
+	rec := &record{Container: Container{ID: c.ID, Running: true}, process: c}
 	p.mu.Lock()
 	old := p.containers[c.ID]
 	switch {
@@ -50,10 +53,11 @@ func (p *pid1) start(c Process) error {
 	p.mu.Unlock()
 
 	adopt := p.proc.expect()
-	pid, err := p.runcRun(c)
+	pid, direct, err := p.launch(c)
 	done := adopt(pid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	rec.direct, rec.Direct = direct, direct != nil
 	if err != nil {
 		rec.Running, rec.ExitCode, rec.Error = false, -1, err.Error()
 		return fmt.Errorf("start %s: %w", c.ID, err)
@@ -64,7 +68,7 @@ func (p *pid1) start(c Process) error {
 }
 
 // watch records the end of a container.
-func (p *pid1) watch(c *container, done <-chan syscall.WaitStatus) {
+func (p *pid1) watch(c *record, done <-chan syscall.WaitStatus) {
 	ws := <-done
 	p.mu.Lock()
 	c.Running, c.ExitedAt = false, time.Now()
@@ -73,23 +77,36 @@ func (p *pid1) watch(c *container, done <-chan syscall.WaitStatus) {
 	p.tellExit(c.ID)
 }
 
-// runcRun returns the pid of the container's first process.
-func (p *pid1) runcRun(c Process) (pid int, err error) {
+// launch returns the pid of the container's first process.
+func (p *pid1) launch(c Process) (pid int, direct *container.Container, err error) {
 	null, err := os.Open("/dev/null")
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer null.Close()
 	// The output goes straight to a file, so that no end of a pipe can be lost.
 	out, err := os.OpenFile(c.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return 0, fmt.Errorf("log file: %w", err)
+		return 0, nil, fmt.Errorf("log file: %w", err)
 	}
 	defer out.Close()
 	before, err := out.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, fmt.Errorf("log file: %w", err)
+		return 0, nil, fmt.Errorf("log file: %w", err)
 	}
+	if !c.Direct {
+		pid, err = p.runcRun(c, null, out)
+	} else if direct, err = container.Open(c.Bundle, c.Cgroups); err == nil {
+		pid, err = direct.Start([3]int{int(null.Fd()), int(out.Fd()), int(out.Fd())})
+	}
+	if err != nil {
+		// runc says its reason into the container's log too.
+		_ = out.Truncate(before)
+	}
+	return pid, direct, err
+}
+
+func (p *pid1) runcRun(c Process, null, out *os.File) (pid int, err error) {
 	pidFile, logFile := filepath.Join(c.Bundle, "runc.pid"), filepath.Join(c.Bundle, "runc.log")
 	if err := os.Remove(logFile); err != nil && !os.IsNotExist(err) {
 		return 0, err
@@ -106,8 +123,6 @@ func (p *pid1) runcRun(c Process) (pid int, err error) {
 		}
 	}
 	if err != nil {
-		// runc says its reason into the container's log too.
-		_ = out.Truncate(before)
 		p.runcDelete(c.RuncRoot, c.ID)
 		return 0, err
 	}
@@ -169,8 +184,8 @@ func (p *pid1) forget(id string) error {
 	}
 	c.leaving = true
 	p.mu.Unlock()
-	if c.Error == "" {
-		p.runcDelete(c.runcRoot, id)
+	if c.Error == "" && c.direct == nil {
+		p.runcDelete(c.process.RuncRoot, id)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ type record struct {
 	Cgroup     string // path below the hierarchies' mounts; "" = none
 	Digest     string
 	StopSignal string
+	OwnHome    bool // HOME is the image's or the definition's, not the user's
 }
 
 const recordFile = "slipway.json"
@@ -63,7 +65,7 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec) error {
 	return nil
 }
 
-func (d *Driver) create(ctx context.Context, spec runtime.Spec) error {
+func (d *Driver) create(ctx context.Context, spec runtime.Spec) (err error) {
 	if err := runtime.CheckID(spec.ID); err != nil {
 		return err
 	}
@@ -86,18 +88,24 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec) error {
 	}
 	r := record{ID: spec.ID, Group: spec.Group.ID, Digest: spec.Image.Digest, StopSignal: spec.Image.Config.StopSignal}
 	if d.cgroups != nil {
+		defer func() {
+			if err != nil && r.Cgroup != "" {
+				d.cgroups.remove(r.Cgroup)
+			}
+		}()
 		if r.Cgroup, err = d.cgroups.make(spec); err != nil {
 			return fmt.Errorf("make cgroup: %w", err)
 		}
 	}
+	r.OwnHome = slices.ContainsFunc(process.Env, func(v string) bool { return strings.HasPrefix(v, "HOME=") })
 	oci, err := d.ociSpec(spec, process, r)
 	if err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(d.bundle(spec.ID), "config.json"), oci); err != nil {
+	if err = writeJSON(filepath.Join(d.bundle(spec.ID), "config.json"), oci); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(d.bundle(spec.ID), recordFile), r); err != nil {
+	if err = writeJSON(filepath.Join(d.bundle(spec.ID), recordFile), r); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -170,6 +178,7 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 	d.mu.Lock()
 	r, ok := d.records[id]
 	delete(d.records, id)
+	delete(d.hosts, id)
 	d.mu.Unlock()
 	if ok && r.Cgroup != "" && d.cgroups != nil {
 		d.cgroups.remove(r.Cgroup)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,7 +139,8 @@ func (c *cgroups) enable(cgroup string) error {
 // the container's.
 func (c *cgroups) make(spec runtime.Spec) (string, error) {
 	if spec.Group.ID == "" {
-		return path.Join(c.parent, spec.ID), nil
+		own := path.Join(c.parent, spec.ID)
+		return own, c.makeOwn(own, spec)
 	}
 	if err := runtime.CheckID(spec.Group.ID); err != nil {
 		return "", err
@@ -150,7 +152,52 @@ func (c *cgroups) make(spec runtime.Spec) (string, error) {
 	if err := c.limit(group, spec.Group); err != nil {
 		return "", err
 	}
-	return path.Join(group, spec.ID), nil
+	own := path.Join(group, spec.ID)
+	return own, c.makeOwn(own, spec)
+}
+
+// controllers are those that limit or count something here.
+var controllers = []string{"memory", "cpu", "cpuacct", "pids", "blkio"}
+
+// folders are a container's cgroups, one in each hierarchy that matters.
+func (c *cgroups) folders(cgroup string) (dirs []string) {
+	for _, controller := range controllers {
+		if mount := c.mounts[controller]; mount != "" && !slices.Contains(dirs, filepath.Join(mount, cgroup)) {
+			dirs = append(dirs, filepath.Join(mount, cgroup))
+		}
+	}
+	return dirs
+}
+
+// makeOwn makes a container's cgroups with its limits, as runc makes them of
+// the same resources.
+func (c *cgroups) makeOwn(cgroup string, spec runtime.Spec) error {
+	for _, dir := range c.folders(cgroup) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	r := c.resources(spec)
+	limits := runtime.Group{CPU: spec.Group.CPU}
+	var reservation int64
+	if r.Memory != nil && r.Memory.Limit != nil {
+		limits.Memory = *r.Memory.Limit
+	}
+	if r.Memory != nil && r.Memory.Reservation != nil {
+		reservation = *r.Memory.Reservation
+	}
+	if err := c.limit(cgroup, limits); err != nil {
+		return err
+	}
+	shares, soft := "cpu.shares", "memory.soft_limit_in_bytes"
+	weighed := int64(*r.CPU.Shares)
+	if c.v2 {
+		shares, soft, weighed = "cpu.weight", "memory.low", weight(weighed)
+	}
+	if err := c.set("cpu", cgroup, shares, weighed); err != nil || reservation == 0 {
+		return err
+	}
+	return c.set("memory", cgroup, soft, reservation)
 }
 
 // limit writes a group's limits.

@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/slipway-dev/slipway/node/container"
 	"github.com/slipway-dev/slipway/node/runtime"
 	"github.com/slipway-dev/slipway/node/runtime/image"
 	"github.com/slipway-dev/slipway/node/sandbox"
@@ -45,12 +46,17 @@ type Config struct {
 	InitArgs []string
 	// Command is the runc to use; "" = runc from PATH.
 	Command string
+	// AlwaysRunc has runc start every container. Otherwise it does where the launcher
+	// cannot by itself (node/container): on old kernels, for what few
+	// containers ask for.
+	AlwaysRunc bool
 }
 
 // Driver runs containers with runc.
 type Driver struct {
 	cfg     Config
 	command string
+	direct  bool
 	cgroups *cgroups // nil: no limits
 	changed chan struct{}
 
@@ -59,7 +65,8 @@ type Driver struct {
 
 	mu      sync.Mutex
 	records map[string]record
-	exited  []string // since Exited
+	exited  []string        // since Exited
+	hosts   map[string]host // of those in which something was executed
 }
 
 var _ runtime.Driver = (*Driver)(nil)
@@ -79,7 +86,7 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, ErrNoRunc
 	}
-	d := &Driver{cfg: cfg, command: path, changed: make(chan struct{}, 1), closed: make(chan struct{}), records: map[string]record{}}
+	d := &Driver{cfg: cfg, command: path, direct: !cfg.AlwaysRunc && container.Supported(), changed: make(chan struct{}, 1), closed: make(chan struct{}), records: map[string]record{}, hosts: map[string]host{}}
 	for _, sub := range []string{"bundles", "logs", "runc"} {
 		if err := os.MkdirAll(filepath.Join(cfg.Dir, sub), 0o711); err != nil {
 			return nil, fmt.Errorf("make container directory: %w", err)
@@ -157,10 +164,20 @@ func (d *Driver) runcRoot() string { return filepath.Join(d.cfg.Dir, "runc") }
 
 // Start has the launcher run the bundle.
 func (d *Driver) Start(ctx context.Context, id string) error {
-	if _, ok := d.record(id); !ok {
+	r, ok := d.record(id)
+	if !ok {
 		return fmt.Errorf("start %s: %w", id, runtime.ErrNotFound)
 	}
-	err := d.cfg.Launcher.Start(ctx, sandbox.Process{ID: id, Bundle: d.bundle(id), RuncRoot: d.runcRoot(), Log: d.Logs(id)})
+	p := sandbox.Process{ID: id, Bundle: d.bundle(id), RuncRoot: d.runcRoot(), Log: d.Logs(id), Direct: d.direct}
+	if d.cgroups != nil && r.Cgroup != "" {
+		p.Cgroups = d.cgroups.folders(r.Cgroup)
+	}
+	err := d.cfg.Launcher.Start(ctx, p)
+	if p.Direct && errors.Is(err, container.ErrUnsupported) {
+		d.cfg.Log.Info("container started with runc", "container", id, "why", err)
+		p.Direct = false
+		err = d.cfg.Launcher.Start(ctx, p)
+	}
 	if err == nil {
 		return nil
 	}
@@ -173,7 +190,7 @@ func (d *Driver) Start(ctx context.Context, id string) error {
 // startError drops the words that runc says before the cause.
 func startError(err error) error {
 	text := err.Error()
-	for _, noise := range []string{"runc create failed: ", "runc run failed: "} {
+	for _, noise := range []string{"runc create failed: ", "runc run failed: ", notStarted} {
 		if i := strings.LastIndex(text, noise); i >= 0 {
 			return errors.New(strings.TrimRight(text[i:], "\n\" }"))
 		}

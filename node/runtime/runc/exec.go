@@ -19,29 +19,113 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/node/sandbox"
 )
 
 // waitForOutput is how long output is still read after the process has
 // ended, when something it left behind holds it open.
 const waitForOutput = 500 * time.Millisecond
 
-// Exec runs "runc exec". When ctx ends the process in the container is
-// killed, not only runc.
+// Exec joins the container, or has runc do it where that cannot be. When ctx
+// ends the process in the container is killed.
 func (d *Driver) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
+	if len(e.Args) == 0 {
+		return 0, fmt.Errorf("exec in %s: %w", id, runtime.ErrNoCommand)
+	}
+	h, err := d.host(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, err)
+	}
+	p, err := d.execProcess(id, h, e)
+	if err != nil {
+		return 0, fmt.Errorf("exec in %s: %w", id, err)
+	}
+	run := d.execRunc
+	if h.direct {
+		run = d.execDirect
+	}
+	code, err := run(ctx, id, p, e)
+	switch {
+	case ctx.Err() != nil:
+		return 0, fmt.Errorf("exec in %s: %w", id, context.Cause(ctx))
+	case errors.Is(err, sandbox.ErrGone):
+		return 0, fmt.Errorf("exec in %s: %w", id, runtime.ErrNotRunning)
+	}
+	return code, err
+}
+
+// execProcess is what runs: the container's own process but for what e says.
+// A user of its own brings its own groups and home.
+func (d *Driver) execProcess(id string, h host, e runtime.Exec) (p *specs.Process, err error) {
+	p = new(h.process)
+	if e.User != "" {
+		var home string
+		if p.User, home, err = lookUpUser(d.rootfs(id), e.User); err != nil {
+			return nil, err
+		}
+		if r, ok := d.record(id); ok && !r.OwnHome {
+			p.Env = runtime.MergeEnv(p.Env, []string{"HOME=" + home})
+		}
+	}
+	p.Args, p.Terminal = e.Args, e.TTY
+	p.Env = runtime.MergeEnv(p.Env, e.Env)
+	if e.Dir != "" {
+		p.Cwd = e.Dir
+	}
+	return p, nil
+}
+
+// host is a running container in which something is executed.
+type host struct {
+	process specs.Process // its first
+	direct  bool          // not runc's
+}
+
+// host looks a container up, once.
+func (d *Driver) host(ctx context.Context, id string) (h host, err error) {
+	d.mu.Lock()
+	h, ok := d.hosts[id]
+	d.mu.Unlock()
+	if ok {
+		return h, nil
+	}
+	c, known, err := d.container(ctx, id)
+	if err != nil {
+		return h, err
+	}
+	if !known || !c.Running || c.Pid == 0 {
+		return h, runtime.ErrNotRunning
+	}
+	b, err := os.ReadFile(filepath.Join(d.bundle(id), "config.json"))
+	if err != nil {
+		return h, err
+	}
+	var oci struct{ Process specs.Process }
+	if err := json.Unmarshal(b, &oci); err != nil {
+		return h, fmt.Errorf("config.json: %w", err)
+	}
+	h = host{oci.Process, c.Direct}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.records[id]; ok {
+		d.hosts[id] = h
+	}
+	return h, nil
+}
+
+// execRunc runs "runc exec".
+func (d *Driver) execRunc(ctx context.Context, id string, p *specs.Process, e runtime.Exec) (int, error) {
 	fd, err := d.open(ctx, id)
 	if err != nil {
 		return 0, fmt.Errorf("exec in %s: %w", id, err)
 	}
 	unix.Close(fd)
-	if len(e.Args) == 0 {
-		return 0, fmt.Errorf("exec in %s: %w", id, runtime.ErrNoCommand)
-	}
 	dir, err := os.MkdirTemp(d.bundle(id), "exec-")
 	if err != nil {
 		return 0, fmt.Errorf("exec in %s: %w", id, err)
 	}
 	defer os.RemoveAll(dir)
-	args, err := d.execArgs(id, dir, e)
+	args, err := d.execArgs(id, dir, p, e)
 	if err != nil {
 		return 0, fmt.Errorf("exec in %s: %w", id, err)
 	}
@@ -57,24 +141,19 @@ func (d *Driver) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = e.Stdin, e.Stdout, e.Stderr
 		err = runPiped(cmd)
 	}
-	if ctx.Err() != nil {
-		return 0, fmt.Errorf("exec in %s: %w", id, context.Cause(ctx))
-	}
 	return exitCode(err, filepath.Join(dir, "log"))
 }
 
-// execArgs is runc's command line.
-func (d *Driver) execArgs(id, dir string, e runtime.Exec) ([]string, error) {
+// execArgs is runc's command line. A process under another user is described
+// in a file: with options alone runc would leave it the groups of the container's.
+func (d *Driver) execArgs(id, dir string, p *specs.Process, e runtime.Exec) ([]string, error) {
 	args := []string{"--root", d.runcRoot(), "--log", filepath.Join(dir, "log"), "exec", "--pid-file", filepath.Join(dir, "pid")}
 	if e.TTY {
 		args = append(args, "--tty")
 	}
 	if e.User != "" {
 		file := filepath.Join(dir, "process.json")
-		if err := d.writeProcess(id, file, e); err != nil {
-			return nil, err
-		}
-		return append(args, "--process", file, id), nil
+		return append(args, "--process", file, id), writeJSON(file, p)
 	}
 	for _, v := range e.Env {
 		args = append(args, "--env", v)
@@ -83,29 +162,6 @@ func (d *Driver) execArgs(id, dir string, e runtime.Exec) ([]string, error) {
 		args = append(args, "--cwd", e.Dir)
 	}
 	return append(append(args, id), e.Args...), nil
-}
-
-// writeProcess describes a process under another user: with options alone
-// runc would leave it the groups of the container's.
-func (d *Driver) writeProcess(id, file string, e runtime.Exec) error {
-	b, err := os.ReadFile(filepath.Join(d.bundle(id), "config.json"))
-	if err != nil {
-		return err
-	}
-	var oci specs.Spec
-	if err := json.Unmarshal(b, &oci); err != nil {
-		return err
-	}
-	p := oci.Process
-	if p.User, err = lookUpUser(d.rootfs(id), e.User); err != nil {
-		return err
-	}
-	p.Args, p.Terminal = e.Args, e.TTY
-	p.Env = runtime.MergeEnv(p.Env, e.Env)
-	if e.Dir != "" {
-		p.Cwd = e.Dir
-	}
-	return writeJSON(file, p)
 }
 
 // runPiped runs a command whose input does not hold it up: os/exec would wait

@@ -110,14 +110,14 @@ func TestAccountsStayInTheImage(t *testing.T) {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lookUpUser(root, "evil"); err == nil {
+		if _, _, err := lookUpUser(root, "evil"); err == nil {
 			t.Errorf("a link to %s was followed out of the image", target)
 		}
 		if err := os.Remove(link); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if u, err := lookUpUser(root, ""); err != nil || u.UID != 0 {
+	if u, _, err := lookUpUser(root, ""); err != nil || u.UID != 0 {
 		t.Errorf("root without a passwd: %+v %v", u, err)
 	}
 }
@@ -135,7 +135,7 @@ func FuzzAccounts(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		u, err := lookUpUser(root, user)
+		u, _, err := lookUpUser(root, user)
 		if err == nil && (int32(u.UID) < 0 || int32(u.GID) < 0) {
 			t.Errorf("%q in %q is %+v", user, passwd, u)
 		}

@@ -2,6 +2,7 @@ package runc
 
 import (
 	"context"
+	"os"
 
 	"github.com/slipway-dev/slipway/node/sandbox"
 )
@@ -10,8 +11,11 @@ import (
 // container, dead or alive, with its cgroup and exit code, until Forget.
 // sandbox.Host is one.
 type Launcher interface {
-	// Start runs "runc run --detach".
+	// Start runs a container by itself, or with "runc run --detach".
 	Start(ctx context.Context, p sandbox.Process) error
+	// Exec runs one more process in a container that was started by itself;
+	// others have container.ErrUnsupported.
+	Exec(ctx context.Context, e sandbox.Exec, stdio [3]*os.File, terminal func(*os.File)) (int, error)
 	// Containers lists all that were started and not forgotten.
 	Containers(ctx context.Context) ([]sandbox.Container, error)
 	// Exits sends the ids of containers that ended.

@@ -24,7 +24,7 @@ const initPath = "/dev/init"
 
 // ociSpec is runc's config.json. The bundle's root file system is mounted.
 func (d *Driver) ociSpec(spec runtime.Spec, p runtime.Process, r record) (*specs.Spec, error) {
-	user, err := lookUpUser(d.rootfs(spec.ID), p.User)
+	user, home, err := lookUpUser(d.rootfs(spec.ID), p.User)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (d *Driver) ociSpec(spec runtime.Spec, p runtime.Process, r record) (*specs
 		Root:     &specs.Root{Path: "rootfs", Readonly: spec.ReadOnlyRoot},
 		Process: &specs.Process{
 			Args:         p.Args,
-			Env:          p.Env,
+			Env:          runtime.MergeEnv([]string{"HOME=" + home}, p.Env),
 			Cwd:          p.Dir,
 			User:         user,
 			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},

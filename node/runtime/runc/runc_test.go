@@ -20,13 +20,17 @@ type bed struct {
 	dir      string
 	cgroup   string
 	init     string
+	always   bool // runc
 	images   *image.Store
 	launcher *runtimetest.Launcher
 	driver   *runc.Driver
 }
 
 // newBed makes a driver; at the end of the test nothing of it may be left.
-func newBed(t testing.TB) *bed {
+func newBed(t testing.TB) *bed { return newBedOf(t, false) }
+
+// newBedOf makes one whose containers are started by runc always, or only when they have to be.
+func newBedOf(t testing.TB, always bool) *bed {
 	t.Helper()
 	if _, err := exec.LookPath("runc"); err != nil {
 		t.Fatal("these tests run real containers and need runc: apt-get install -y runc")
@@ -34,7 +38,7 @@ func newBed(t testing.TB) *bed {
 	if os.Getuid() != 0 {
 		t.Fatal("these tests run real containers and need root: sudo go test ./node/...")
 	}
-	b := &bed{dir: t.TempDir()}
+	b := &bed{dir: t.TempDir(), always: always}
 	b.cgroup = "/slipway-test-" + strings.ReplaceAll(strings.TrimPrefix(b.dir, os.TempDir()), "/", "")
 	var err error
 	if b.images, err = image.Open(image.Config{Dir: filepath.Join(b.dir, "images"), Log: slog.New(slog.NewTextHandler(t.Output(), nil))}); err != nil {
@@ -65,7 +69,7 @@ func newBed(t testing.TB) *bed {
 func (b *bed) open(t testing.TB) *runc.Driver {
 	t.Helper()
 	d, err := runc.New(runc.Config{
-		Dir: b.dir, Launcher: b.launcher, Images: b.images, Cgroup: b.cgroup, Init: b.init, InitArgs: []string{"init"},
+		Dir: b.dir, Launcher: b.launcher, Images: b.images, Cgroup: b.cgroup, Init: b.init, InitArgs: []string{"init"}, AlwaysRunc: b.always,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
@@ -105,5 +109,9 @@ func (b *bed) nothingLeft(t testing.TB) {
 }
 
 func TestRuncConforms(t *testing.T) {
+	runtimetest.Run(t, func(t *testing.T) runtimetest.Subject { return newBedOf(t, true).Subject })
+}
+
+func TestDirectConforms(t *testing.T) {
 	runtimetest.Run(t, func(t *testing.T) runtimetest.Subject { return newBed(t).Subject })
 }

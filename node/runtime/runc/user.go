@@ -19,35 +19,39 @@ const maxAccounts = 4 << 20
 
 // lookUpUser resolves user[:group] in the image's own /etc/passwd and
 // /etc/group, as Docker does: numbers need no entry; a user known by name
-// brings its group and the groups that list it; "" is root.
-func lookUpUser(root, spec string) (specs.User, error) {
+// brings its group and the groups that list it; "" is root. home is "/" for
+// who has no entry.
+func lookUpUser(root, spec string) (u specs.User, home string, err error) {
 	if spec == "" {
 		spec = "0"
 	}
 	userName, groupName, hasGroup := strings.Cut(spec, ":")
 	passwd, err := accounts(root, "etc/passwd", 4)
 	if err != nil {
-		return specs.User{}, err
+		return u, "", err
 	}
 	groups, err := accounts(root, "etc/group", 3)
 	if err != nil {
-		return specs.User{}, err
+		return u, "", err
 	}
-	var u specs.User
+	home = "/"
 	name := userName
 	entry := find(passwd, userName, 2)
 	switch {
 	case entry != nil:
 		name = entry[0]
+		if len(entry) > 5 && entry[5] != "" {
+			home = entry[5]
+		}
 		if u.UID, err = id(entry[2]); err != nil {
-			return u, fmt.Errorf("user %s in /etc/passwd: %w", name, err)
+			return u, "", fmt.Errorf("user %s in /etc/passwd: %w", name, err)
 		}
 		if u.GID, err = id(entry[3]); err != nil {
-			return u, fmt.Errorf("user %s in /etc/passwd: %w", name, err)
+			return u, "", fmt.Errorf("user %s in /etc/passwd: %w", name, err)
 		}
 	default:
 		if u.UID, err = id(userName); err != nil {
-			return u, fmt.Errorf("unable to find user %s: no matching entries in passwd file", userName)
+			return u, "", fmt.Errorf("unable to find user %s: no matching entries in passwd file", userName)
 		}
 	}
 	if hasGroup {
@@ -55,9 +59,9 @@ func lookUpUser(root, spec string) (specs.User, error) {
 			groupName = g[2]
 		}
 		if u.GID, err = id(groupName); err != nil {
-			return u, fmt.Errorf("unable to find group %s: no matching entries in group file", groupName)
+			return u, "", fmt.Errorf("unable to find group %s: no matching entries in group file", groupName)
 		}
-		return u, nil
+		return u, home, nil
 	}
 	for _, g := range groups {
 		if len(g) > 3 && slices.Contains(strings.Split(g[3], ","), name) {
@@ -66,7 +70,7 @@ func lookUpUser(root, spec string) (specs.User, error) {
 			}
 		}
 	}
-	return u, nil
+	return u, home, nil
 }
 
 // find returns the entry with this name, or else with this number.

@@ -64,9 +64,14 @@ func (b *bed) await(t *testing.T, id string) runtime.State {
 	}
 }
 
-// What a container sees of its definition.
+// What a container sees of its definition, whoever starts it.
 func TestContainersWorld(t *testing.T) {
-	b := newBed(t)
+	for name, always := range map[string]bool{"directly": false, "by runc": true} {
+		t.Run(name, func(t *testing.T) { testWorld(t, newBedOf(t, always)) })
+	}
+}
+
+func testWorld(t *testing.T, b *bed) {
 	volume := filepath.Join(b.dir, "volume")
 	if err := os.Mkdir(volume, 0o755); err != nil {
 		t.Fatal(err)
@@ -101,6 +106,16 @@ func TestContainersWorld(t *testing.T) {
 		"and has the image's owner":   {runtime.Spec{Mounts: []runtime.Mount{{Source: volume, Target: "/data", CopyUp: true}}}, []string{"stat", "/data"}, "750 1001:1002\n", 0},
 		"a read-only volume":          {runtime.Spec{Mounts: []runtime.Mount{{Source: volume, Target: "/data", ReadOnly: true}}}, []string{"touch", "/data/x"}, "...read-only file system", 99},
 		"a sysctl":                    {runtime.Spec{Sysctls: map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"}}, []string{"cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start"}, "0\n", 0},
+		"no device of its own":        {runtime.Spec{}, []string{"device", "/x"}, "refused\n", 0},
+		"nor in /dev":                 {runtime.Spec{}, []string{"device", "/dev/x"}, "refused\n", 0},
+		"nor in shared memory":        {runtime.Spec{}, []string{"device", "/dev/shm/x"}, "refused\n", 0},
+		"nor in a tmpfs":              {runtime.Spec{Tmpfs: []runtime.Tmpfs{{Target: "/t", Options: []string{"dev"}}}}, []string{"device", "/t/x"}, "refused\n", 0},
+		"nor in a volume":             {runtime.Spec{Mounts: []runtime.Mount{{Source: t.TempDir(), Target: "/v"}}}, []string{"device", "/v/x"}, "refused\n", 0},
+		"null takes anything":         {runtime.Spec{User: "alice"}, []string{"touch", "/dev/null"}, "", 0},
+		"no descriptors":              {runtime.Spec{}, []string{"leak"}, "", 0},
+		"home of the user":            {runtime.Spec{User: "alice"}, []string{"env"}, "...HOME=/home/alice\n", 0},
+		"home as defined":             {runtime.Spec{User: "alice", Env: []string{"HOME=/x"}}, []string{"env"}, "...HOME=/x\n", 0},
+		"a program of PATH":           {runtime.Spec{EntryPoint: []string{"app"}, Env: []string{"PATH=/nowhere:/"}}, []string{"echo", "found"}, "found\n", 0},
 		"masked":                      {runtime.Spec{}, []string{"cat", "/proc/keys"}, "", 0},
 		"shared memory":               {runtime.Spec{ShmSize: 1 << 20}, []string{"cat", "/proc/mounts"}, "...shm /dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k", 0},
 	} {
@@ -193,7 +208,12 @@ func TestLimits(t *testing.T) {
 }
 
 func TestExecInside(t *testing.T) {
-	b := newBed(t)
+	for name, always := range map[string]bool{"directly": false, "by runc": true} {
+		t.Run(name, func(t *testing.T) { testExecInside(t, newBedOf(t, always)) })
+	}
+}
+
+func testExecInside(t *testing.T, b *bed) {
 	spec := runtime.Spec{ID: "c", Image: b.Image, Env: []string{"A=1"}, User: "alice"}
 	if err := b.driver.Create(t.Context(), spec); err != nil {
 		t.Fatal(err)
@@ -273,5 +293,67 @@ func TestInitProcess(t *testing.T) {
 	}
 	if st := b.await(t, "c"); st.ExitCode != 143 {
 		t.Errorf("after SIGTERM: %d", st.ExitCode)
+	}
+}
+
+// A process that joins a container is and sees exactly what one that was born
+// in it is and sees, and brings nothing along.
+func TestJoiningIsNoMore(t *testing.T) {
+	b := newBed(t)
+	for name, spec := range map[string]runtime.Spec{
+		"root":            {},
+		"a user":          {User: "alice"},
+		"no capabilities": {CapDrop: []string{"ALL"}},
+		"some":            {CapDrop: []string{"NET_RAW", "MKNOD"}},
+		"limits":          {ReadOnlyRoot: true, Ulimits: []runtime.Ulimit{{Name: "nofile", Soft: 64, Hard: 128}, {Name: "nproc", Soft: 50, Hard: 50}}},
+		"a task":          {Group: runtime.Group{ID: "task", CPU: 0.5, Memory: 64 << 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec.ID, spec.Image, spec.Dir = "c", b.Image, "/data"
+			spec.EntryPoint, spec.Command = []string{"/app", "tell"}, []string{"sight"}
+			if err := b.driver.Create(t.Context(), spec); err != nil {
+				t.Fatal(err)
+			}
+			defer b.driver.Remove(context.Background(), "c") //nolint:errcheck // the bed looks
+			if err := b.driver.Start(t.Context(), "c"); err != nil {
+				t.Fatal(err)
+			}
+			born := ""
+			for limit := time.Now().Add(20 * time.Second); !strings.Contains(born, "told") && time.Now().Before(limit); time.Sleep(time.Millisecond) {
+				text, _ := os.ReadFile(b.driver.Logs("c"))
+				born = string(text)
+			}
+			var out bytes.Buffer
+			for _, verb := range []string{"sight", "leak"} {
+				if code, err := b.driver.Exec(t.Context(), "c", runtime.Exec{Args: []string{"/app", verb}, Stdout: &out, Stderr: &out}); code != 0 || err != nil {
+					t.Error(code, err)
+				}
+			}
+			if joined := out.String() + "told\n"; joined != born {
+				t.Errorf("one that joined:\n%s\nfirst:\n%s", joined, born)
+			}
+			if err := b.driver.RemoveLog(t.Context(), "c"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A container that may trace others is runc's, as nobody else may join it.
+func TestTracerIsRuncs(t *testing.T) {
+	b := newBed(t)
+	spec := runtime.Spec{ID: "c", Image: b.Image, CapAdd: []string{"SYS_PTRACE"}}
+	if err := b.driver.Create(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	defer b.driver.Remove(context.Background(), "c") //nolint:errcheck // the bed looks
+	if err := b.driver.Start(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "runc", "c", "state.json")); err != nil {
+		t.Errorf("runc does not know it: %v", err)
+	}
+	if code, err := b.driver.Exec(t.Context(), "c", runtime.Exec{Args: []string{"/app", "exit", "4"}}); code != 4 || err != nil {
+		t.Error(code, err)
 	}
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,7 @@ import (
 func main() {
 	verbs := map[string]func(args []string) error{
 		"run": run, "echo": echo, "cat": cat, "touch": touch, "id": id, "env": env, "pwd": pwd, "alloc": alloc,
-		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep, "count": count, "init": initProcess,
+		"burn": burn, "limit": limit, "exit": exit, "copy": copyInput, "orphan": orphan, "pid": pid, "stat": stat, "sleep": sleep, "count": count, "sight": sight, "tell": tell, "device": device, "leak": leak, "init": initProcess,
 	}
 	name := "run"
 	if len(os.Args) > 1 {
@@ -178,6 +179,74 @@ func sleep(args []string) error {
 	d, err := time.ParseDuration(args[0])
 	time.Sleep(d)
 	return err
+}
+
+// sight tells what the process is and sees, without what differs between any two.
+func sight([]string) error {
+	for _, file := range []string{"limits", "cgroup", "mountinfo", "oom_score_adj", "uid_map"} {
+		b, err := os.ReadFile("/proc/self/" + file)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s:\n%s", file, b)
+	}
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(b)) {
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "Umask", "Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigBlk", "SigIgn":
+			fmt.Print(line)
+		}
+	}
+	for _, ns := range []string{"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"} {
+		link, err := os.Readlink("/proc/self/ns/" + ns)
+		if err != nil {
+			return err
+		}
+		fmt.Println(link)
+	}
+	dir, err := os.Getwd()
+	fmt.Println(dir, os.Getenv("HOME"), os.Getenv("PATH"))
+	return err
+}
+
+// tell tells what another verb does, and what leak does, and stays.
+func tell(args []string) error {
+	if err := sight(args[1:]); err != nil {
+		return err
+	}
+	if err := leak(nil); err != nil {
+		return err
+	}
+	fmt.Println("told")
+	return sleep([]string{"1h"})
+}
+
+// device makes a device that containers may not have and tries to use it.
+func device(args []string) error {
+	const fuse = 10<<8 | 229
+	if err := syscall.Mknod(args[0], syscall.S_IFCHR|0o666, fuse); err != nil {
+		return err
+	}
+	_, err := os.Open(args[0])
+	if errors.Is(err, os.ErrPermission) {
+		fmt.Println("refused")
+		return nil
+	}
+	return fmt.Errorf("not refused: %w", err)
+}
+
+// leak lists the descriptors that the process was born with.
+func leak([]string) error {
+	for fd := 3; fd < 1024; fd++ {
+		link, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err == nil && !strings.HasPrefix(link, "anon_inode:") { // the runtime's own poller
+			fmt.Println(fd, link)
+		}
+	}
+	return nil
 }
 
 // count prints so many long lines, and one that has no end.
