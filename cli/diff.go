@@ -88,7 +88,7 @@ func (d *deployment) diff(ctx context.Context, built []images.Image) (*diffRepor
 	r.Exists = true
 	set, err := call[cfnapi.CreateChangeSetInput, cfnapi.CreateChangeSetOutput](ctx, d.client, "cloudformation", "CreateChangeSet", &cfnapi.CreateChangeSetInput{
 		StackName: st.StackId, ChangeSetName: new("slipway-diff-" + strconv.FormatInt(time.Now().UnixNano(), 36)), ChangeSetType: "UPDATE",
-		TemplateBody: new(string(d.template.JSON())), Parameters: d.parameters(st, built), Tags: d.tags(), Capabilities: capabilities,
+		TemplateBody: new(string(d.template.Body())), Parameters: d.parameters(st, built), Tags: d.tags(), Capabilities: capabilities,
 	})
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func (d *deployment) foundation(ctx context.Context) error {
 func (d *deployment) create(ctx context.Context, t *synth.Template, what string, onFailure cfnapi.OnFailure) error {
 	began := time.Now()
 	_, err := call[cfnapi.CreateStackInput, cfnapi.CreateStackOutput](ctx, d.client, "cloudformation", "CreateStack", &cfnapi.CreateStackInput{
-		StackName: new(d.manifest.StackName()), TemplateBody: new(string(t.JSON())), Tags: d.tags(), OnFailure: onFailure, Capabilities: capabilities,
+		StackName: new(d.manifest.StackName()), TemplateBody: new(string(t.Body())), Tags: d.tags(), OnFailure: onFailure, Capabilities: capabilities,
 	})
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (d *deployment) whole(ctx context.Context, built []images.Image) (map[strin
 	}
 	parameters := d.parameters(st, built)
 	_, err = call[cfnapi.UpdateStackInput, cfnapi.UpdateStackOutput](ctx, d.client, "cloudformation", "UpdateStack", &cfnapi.UpdateStackInput{
-		StackName: new(d.manifest.StackName()), TemplateBody: new(string(d.template.JSON())), Tags: d.tags(), Parameters: parameters,
+		StackName: new(d.manifest.StackName()), TemplateBody: new(string(d.template.Body())), Tags: d.tags(), Parameters: parameters,
 		Capabilities: capabilities,
 	})
 	switch {

@@ -34,6 +34,9 @@ func check(d *decoder, m *Manifest, o Options) {
 	if c.sound("loadBalancer") {
 		c.loadBalancer()
 	}
+	if c.sound("monitoring") {
+		c.monitoring()
+	}
 	if len(m.Services) == 0 && c.sound("services") {
 		c.wrong("services", "at least one service is needed")
 	}

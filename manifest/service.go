@@ -42,6 +42,7 @@ type Settings struct {
 	Exec         bool     `yaml:"exec" default:"true" doc:"Allow commands in running containers (ECS Exec)."`
 	LogRetention int      `yaml:"logRetention" default:"7" enum:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" doc:"Days the log is kept."`
 
+	Scaling Scaling `yaml:"scaling" doc:"What auto scaling between min and max goes by."`
 	Rollout Rollout `yaml:"rollout" doc:"How a new version replaces the old one."`
 }
 

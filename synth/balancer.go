@@ -27,7 +27,7 @@ func (r *renderer) balancer() {
 		{"Type", "application"},
 		{"Scheme", scheme},
 		{"Subnets", refs(subnets)},
-		{"SecurityGroups", []any{getAtt("AlbSecurityGroup", "GroupId")}},
+		{"SecurityGroups", []any{ref("AlbSecurityGroup")}},
 		{"LoadBalancerAttributes", []Object{
 			{{"Key", "idle_timeout.timeout_seconds"}, {"Value", fmt.Sprint(l.IdleTimeout.Seconds())}},
 			{{"Key", "routing.http.drop_invalid_header_fields.enabled"}, {"Value", "true"}},
@@ -98,27 +98,28 @@ func (r *renderer) groups() {
 	r.add("TaskSecurityGroup", "AWS::EC2::SecurityGroup", Object{
 		{"GroupDescription", "Tasks: from the load balancer and from each other"}, {"VpcId", ref("Vpc")}, r.tagged("tasks"),
 	})
+	// Services wait for this rule alone, and the rule for the way out, so that not every service has to name it all.
 	r.add("TaskToTask", "AWS::EC2::SecurityGroupIngress", Object{
-		{"GroupId", getAtt("TaskSecurityGroup", "GroupId")},
+		{"GroupId", ref("TaskSecurityGroup")},
 		{"IpProtocol", "-1"},
-		{"SourceSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")},
+		{"SourceSecurityGroupId", ref("TaskSecurityGroup")},
 		{"Description", "Tasks of this platform"},
-	})
+	}, r.outward...)
 	var out []Object
 	for _, port := range r.servicePorts() {
 		out = append(out, Object{
 			{"IpProtocol", "tcp"},
 			{"FromPort", port},
 			{"ToPort", port},
-			{"DestinationSecurityGroupId", getAtt("TaskSecurityGroup", "GroupId")},
+			{"DestinationSecurityGroupId", ref("TaskSecurityGroup")},
 			{"Description", "Services"},
 		})
 		r.add(albToTask(port), "AWS::EC2::SecurityGroupIngress", Object{
-			{"GroupId", getAtt("TaskSecurityGroup", "GroupId")},
+			{"GroupId", ref("TaskSecurityGroup")},
 			{"IpProtocol", "tcp"},
 			{"FromPort", port},
 			{"ToPort", port},
-			{"SourceSecurityGroupId", getAtt("AlbSecurityGroup", "GroupId")},
+			{"SourceSecurityGroupId", ref("AlbSecurityGroup")},
 			{"Description", "Load balancer"},
 		})
 	}
@@ -170,7 +171,6 @@ func (r *renderer) targetGroup(id string, s *manifest.Service) {
 		{"TargetType", "ip"},
 		{"Protocol", "HTTP"},
 		{"Port", s.Port},
-		{"HealthCheckProtocol", "HTTP"},
 		{"HealthCheckPath", s.Health.Path},
 		{"HealthCheckIntervalSeconds", s.Health.Interval.Seconds()},
 		{"HealthCheckTimeoutSeconds", s.Health.Timeout.Seconds()},

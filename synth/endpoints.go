@@ -26,7 +26,7 @@ func (r *renderer) endpoints() {
 			}
 			properties = append(
 				properties, Field{"VpcEndpointType", "Interface"}, Field{"PrivateDnsEnabled", true},
-				Field{"SubnetIds", refs(r.private)}, Field{"SecurityGroupIds", []any{getAtt("EndpointSecurityGroup", "GroupId")}},
+				Field{"SubnetIds", refs(r.private)}, Field{"SecurityGroupIds", []any{ref("EndpointSecurityGroup")}},
 			)
 		}
 		r.add(id, "AWS::EC2::VPCEndpoint", append(properties, r.tagged(strings.ReplaceAll(service, ".", "-"))))

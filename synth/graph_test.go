@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,11 +48,19 @@ func references(value any, out *[]string) {
 		if list, ok := v["Fn::GetAtt"].([]any); ok {
 			*out = append(*out, list[0].(string))
 		}
+		if text, ok := v["Fn::Sub"].(string); ok {
+			for _, m := range substituted.FindAllStringSubmatch(text, -1) {
+				*out = append(*out, m[1])
+			}
+		}
 		for _, one := range v {
 			references(one, out)
 		}
 	}
 }
+
+// substituted finds the resources and parameters in the text of Fn::Sub.
+var substituted = regexp.MustCompile(`\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}`)
 
 // check finds references to nothing and circles.
 func (g graph) check() error {

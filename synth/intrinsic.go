@@ -5,7 +5,6 @@ package synth
 func ref(id string) Object               { return Object{{"Ref", id}} }
 func getAtt(id, attribute string) Object { return Object{{"Fn::GetAtt", []string{id, attribute}}} }
 func sub(text string) Object             { return Object{{"Fn::Sub", text}} }
-func cat(parts ...any) Object            { return Object{{"Fn::Join", []any{"", parts}}} }
 
 // zone is the n-th availability zone of the region, counted from 0.
 func zone(n int) Object { return Object{{"Fn::Select", []any{n, Object{{"Fn::GetAZs", ""}}}}} }

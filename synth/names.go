@@ -16,6 +16,9 @@ func NamesOf(m *manifest.Manifest) Names { return Names{m.Name, m.Environment} }
 // Cluster is the ECS cluster: microservices-cluster-dev.
 func (n Names) Cluster() string { return n.Platform + "-cluster-" + n.Environment }
 
+// Dashboard is the CloudWatch dashboard: microservices-dashboard-dev.
+func (n Names) Dashboard() string { return n.Platform + "-dashboard-" + n.Environment }
+
 // LoadBalancer is the load balancer: microservices-dev.
 func (n Names) LoadBalancer() string { return n.Platform + "-" + n.Environment }
 

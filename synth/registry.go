@@ -45,5 +45,5 @@ func (r *renderer) image(s *manifest.Service) any {
 	if !s.Built() {
 		return s.Image
 	}
-	return cat(getAtt(manifest.Camel(s.Name)+"Repository", "RepositoryUri"), ":", ref(ImageParameter(s.Name)))
+	return sub("${" + manifest.Camel(s.Name) + "Repository.RepositoryUri}:${" + ImageParameter(s.Name) + "}")
 }

@@ -43,7 +43,10 @@ func Render(m *manifest.Manifest) (*Template, error) {
 	r.shiftingRoles()
 	for i := range m.Services {
 		r.service(&m.Services[i])
+		r.scaling(&m.Services[i])
 	}
+	r.dashboard()
+	r.alarms()
 	r.outputs()
 	return r.Template, r.verify()
 }

@@ -62,7 +62,7 @@ func TestTemplatesAreAsTheGoldenOnes(t *testing.T) {
 }
 
 func TestReferencePlatformFitsIntoOneRequest(t *testing.T) {
-	if size := len(render(t, load(t, "../slipway.yaml")).JSON()); size > synth.MaxInline {
+	if size := len(render(t, load(t, "../slipway.yaml")).Body()); size > synth.MaxInline {
 		t.Errorf("%d bytes; CloudFormation takes %d without a bucket", size, synth.MaxInline)
 	}
 }

@@ -8,19 +8,18 @@ func (r *renderer) service(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
 	r.task(s)
 	r.discovery(s)
-	// What a task needs as long as it runs but nothing refers to: the way to the registry and the logs, the packet filter's rules, which
-	// must outlive the draining of the tasks, and the rule that ties the target group to the load balancer (ECS refuses a target group
+	// What a task needs as long as it runs but nothing refers to: the packet filter's rules, which must outlive the draining of the tasks,
+	// with them the way to the registry and the logs (see groups), and the rule that ties the target group to the load balancer (ECS refuses a target group
 	// without one).
-	needs := append([]string{"TaskToTask"}, r.outward...)
+	needs := []string{"TaskToTask"}
 	properties := Object{
 		{"ServiceName", r.names.Service(s.Name)},
 		{"Cluster", ref("Cluster")},
 		{"TaskDefinition", ref(id + "TaskDefinition")},
 		{"DesiredCount", s.Desired},
 		{"CapacityProviderStrategy", r.strategy()},
-		{"PlatformVersion", "LATEST"},
 		{"NetworkConfiguration", Object{{"AwsvpcConfiguration", Object{
-			{"AssignPublicIp", "DISABLED"}, {"Subnets", refs(r.private)}, {"SecurityGroups", []any{getAtt("TaskSecurityGroup", "GroupId")}},
+			{"AssignPublicIp", "DISABLED"}, {"Subnets", refs(r.private)}, {"SecurityGroups", []any{ref("TaskSecurityGroup")}},
 		}}}},
 		{"DeploymentConfiguration", rollout(s.Rollout)},
 		{"EnableExecuteCommand", s.Exec},

@@ -90,8 +90,16 @@ func (t *Template) Resource(id string) (*Resource, bool) {
 	return &t.Resources[i], true
 }
 
-// JSON renders the template, indented by one space, with a final newline.
+// JSON renders the template for people, indented by one space, with a final newline.
 func (t *Template) JSON() []byte {
+	var b bytes.Buffer
+	_ = json.Indent(&b, t.Body(), "", " ")
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// Body renders the template for a request, where AWS counts every byte.
+func (t *Template) Body() []byte {
 	out := Object{{"AWSTemplateFormatVersion", "2010-09-09"}, {"Description", t.Description}}
 	var parameters, resources, outputs Object
 	for _, p := range t.Parameters {
@@ -120,10 +128,7 @@ func (t *Template) JSON() []byte {
 	if err != nil {
 		panic(fmt.Sprintf("synth: template holds a value JSON cannot express: %v", err)) // only texts, numbers, truth values, lists and Objects are ever put in
 	}
-	var b bytes.Buffer
-	_ = json.Indent(&b, compact, "", " ")
-	b.WriteByte('\n')
-	return b.Bytes()
+	return compact
 }
 
 func orNil(s string) any {
