@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -116,3 +117,26 @@ type page struct {
 
 func (p *page) Header() http.Header    { return p.header }
 func (p *page) WriteHeader(status int) { p.status = status }
+
+// The processor is burned only where that was asked for, and never for long.
+func TestBurnIsThereWhenAskedFor(t *testing.T) {
+	for path, want := range map[string]int{"/note/burn?for=1ms": 200, "/note/burn": 200, "/note/burn?for=2s": 400, "/note/burn?for=x": 400} {
+		for _, on := range []bool{true, false} {
+			env := quiet()
+			env.Get = func(string) string {
+				if on {
+					return "on"
+				}
+				return ""
+			}
+			w := httptest.NewRecorder()
+			server.Wrap(env, http.NotFoundHandler(), func() bool { return false }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if !on {
+				want = http.StatusNotFound
+			}
+			if w.Code != want {
+				t.Errorf("%s with BURN %t: %d, want %d", path, on, w.Code, want)
+			}
+		}
+	}
+}

@@ -42,6 +42,9 @@ func Wrap(env Env, routes http.Handler, draining func() bool) http.Handler {
 	}
 	mux.HandleFunc("GET /health", health)
 	mux.HandleFunc("GET /"+env.Service+"/health", health)
+	if env.Get != nil && env.Get("BURN") == "on" {
+		mux.HandleFunc("GET /"+env.Service+"/burn", burn)
+	}
 	mux.Handle("/", routes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(RequestIDHeader)
