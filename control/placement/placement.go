@@ -1,30 +1,11 @@
-// Package placement decides where a task goes: in which availability zone,
-// on which capacity provider. It is pure.
+// Package placement decides where a task goes: in which availability zone and
+// on which of its nodes (scheduler.go), on which capacity provider. It is pure.
 package placement
 
-import "cmp"
-
-// Zone is a place with its present load.
+// Zone is the present load of an availability zone.
 type Zone struct {
-	Name  string
 	Tasks int // of the same service
 	Free  int // private addresses left in its subnets
-}
-
-// Spread picks the zone with the fewest tasks of the service that has an
-// address left; ties go to the zone with more free addresses, then to the
-// first. It is -1 when no zone has room.
-func Spread(zones []Zone) int {
-	best := -1
-	for i, z := range zones {
-		if z.Free <= 0 {
-			continue
-		}
-		if best < 0 || cmp.Or(cmp.Compare(z.Tasks, zones[best].Tasks), cmp.Compare(zones[best].Free, z.Free)) < 0 {
-			best = i
-		}
-	}
-	return best
 }
 
 // Provider is one item of a capacity provider strategy with the tasks of the

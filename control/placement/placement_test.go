@@ -4,35 +4,7 @@ import (
 	"testing"
 
 	"github.com/slipway-dev/slipway/control/placement"
-	"pgregory.net/rapid"
 )
-
-func TestTasksSpreadEvenly(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		zones := make([]placement.Zone, rapid.IntRange(1, 4).Draw(t, "zones"))
-		for i := range zones {
-			zones[i].Free = rapid.IntRange(0, 20).Draw(t, "free")
-		}
-		for range 30 {
-			at := placement.Spread(zones)
-			if at < 0 {
-				break
-			}
-			zones[at].Tasks++
-			zones[at].Free--
-		}
-		for _, a := range zones {
-			for _, b := range zones {
-				if a.Tasks > b.Tasks+1 && b.Free > 0 {
-					t.Fatalf("uneven although there is room: %+v", zones)
-				}
-				if a.Free < 0 {
-					t.Fatalf("more tasks than addresses: %+v", zones)
-				}
-			}
-		}
-	})
-}
 
 func TestProvidersGetTheirShare(t *testing.T) {
 	count := func(n int, ps []placement.Provider) []int {

@@ -97,6 +97,13 @@ func happen(t *rapid.T, s *sim) {
 			d.Request = rapid.SampledFrom([]rollout.Request{rollout.Abort, rollout.RollBack}).Draw(t, "request")
 		}
 	case 6:
+		if len(s.tasks) > 0 {
+			x := s.tasks[rapid.IntRange(0, len(s.tasks)-1).Draw(t, "interrupted")]
+			if x.stopping.IsZero() && !x.Leaving {
+				x.Leaving, x.warned = true, s.now
+			}
+		}
+	case 7:
 		if h := s.Deployments[0].Progress.Held; h != nil {
 			s.Continue(h.ID)
 		}

@@ -27,6 +27,9 @@ type Update struct {
 	NotBefore time.Time
 	// Tasks are those that were not told to stop.
 	Tasks []Task
+	// Zones are those that tasks may be placed in, when the service is to be
+	// kept balanced over them; nil for never.
+	Zones []string
 	// SettleTime replaces the constant when it is not zero (clock speed).
 	SettleTime time.Duration
 }
@@ -45,6 +48,10 @@ type Task struct {
 	Healthy, Unhealthy bool
 	// WasHealthy is true when the task has been healthy before.
 	WasHealthy bool
+	// Leaving is true for a task that has been told that it will be taken away
+	// (Spot): it is replaced and goes when others serve in its place, or when
+	// its time is Up.
+	Leaving, Up bool
 }
 
 // Reason says why a task is stopped.
@@ -52,9 +59,10 @@ type Reason int
 
 // Why tasks are stopped.
 const (
-	Surplus    Reason = iota + 1 // more than desired
-	Superseded                   // belongs to an older deployment
-	Unhealthy                    // failed its checks and is replaced
+	Surplus     Reason = iota + 1 // more than desired
+	Superseded                    // belongs to an older deployment
+	Unhealthy                     // failed its checks and is replaced
+	Interrupted                   // is taken away
 )
 
 // Stop is the decision to stop one task.
@@ -75,6 +83,8 @@ type Moves struct {
 	Complete bool
 	// Blocked is true when the percentages forbid every step that is needed.
 	Blocked bool
+	// Rebalancing is true when the task started is for the sake of the zones.
+	Rebalancing bool
 	// Again is when to ask again although nothing changes; zero for never.
 	Again time.Duration
 }
@@ -89,9 +99,13 @@ func (u Update) Upper() int { return u.Desired * u.MaximumPercent / 100 }
 func (u Update) Next(now time.Time) Moves {
 	d := decision{Update: u, now: now}
 	for _, t := range u.Tasks {
-		if t.Deployment == u.Primary {
+		switch {
+		case t.Leaving:
+			d.leaving = append(d.leaving, t)
+			continue
+		case t.Deployment == u.Primary:
 			d.primary = append(d.primary, t)
-		} else {
+		default:
 			d.old = append(d.old, t)
 		}
 		if d.counts(t) {
@@ -102,6 +116,8 @@ func (u Update) Next(now time.Time) Moves {
 	d.replaceUnhealthy()
 	d.stopSurplus()
 	d.stopOld()
+	d.stopLeaving()
+	d.rebalance()
 	d.judge()
 	return d.moves
 }
@@ -111,7 +127,8 @@ type decision struct {
 	Update
 	now          time.Time
 	primary, old []Task
-	healthy      int // of all tasks
+	leaving      []Task
+	healthy      int // of all tasks but those that leave
 	needed       int // starts that are missing, before bounds
 	moves        Moves
 }
@@ -162,7 +179,7 @@ func (d *decision) start() {
 		d.again(wait)
 		return
 	}
-	d.moves.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)))
+	d.moves.Start = max(0, min(d.needed, d.Upper()-len(d.Tasks)+len(d.leaving)))
 	d.moves.Replacing = min(d.moves.Start, len(d.primary)-good)
 }
 
@@ -175,7 +192,7 @@ func (d *decision) replaceUnhealthy() {
 			readyNow++
 		}
 	}
-	room := d.Upper() > len(d.Tasks)
+	room := d.Upper() > len(d.Tasks)-len(d.leaving)
 	for _, t := range d.primary {
 		if !t.Unhealthy {
 			continue
@@ -193,6 +210,9 @@ func (d *decision) replaceUnhealthy() {
 // first, then those in the fullest zone.
 func (d *decision) stopSurplus() {
 	rest := slices.DeleteFunc(slices.Clone(d.primary), func(t Task) bool { return t.Unhealthy })
+	if len(rest) > d.Desired && d.readyPrimary() == d.Desired && d.uneven() {
+		return // the one that is to even the zones has yet to come up
+	}
 	for len(rest) > d.Desired {
 		zone := map[string]int{}
 		for _, t := range rest {
@@ -254,6 +274,50 @@ func (d *decision) stopOld() {
 	}
 }
 
+// stopLeaving lets the tasks go that are taken away anyway, once others serve
+// in their place or their time is up.
+func (d *decision) stopLeaving() {
+	serving := 0
+	for _, t := range slices.Concat(d.primary, d.old) {
+		if ready(t) && !t.Unhealthy {
+			serving++
+		}
+	}
+	for _, t := range d.leaving {
+		if t.Up || serving >= d.Desired {
+			d.stop(t, Interrupted)
+		}
+	}
+}
+
+// rebalance starts a task in the emptiest zone when the service is whole and
+// its zones are uneven; once it serves, the fullest zone has one too many
+// (Amazon ECS developer guide, Availability Zone rebalancing).
+func (d *decision) rebalance() {
+	whole := len(d.old)+len(d.leaving)+len(d.moves.Stop)+d.moves.Start == 0 && len(d.primary) == d.Desired && d.readyPrimary() == d.Desired
+	if whole && !d.held() && d.uneven() && d.Upper() > len(d.Tasks) {
+		d.moves.Start, d.moves.Rebalancing = 1, true
+	}
+}
+
+// uneven says whether one zone serves with two tasks more than another.
+func (d *decision) uneven() bool {
+	if len(d.Zones) < 2 {
+		return false
+	}
+	count := map[string]int{}
+	for _, t := range d.primary {
+		if ready(t) {
+			count[t.Zone]++
+		}
+	}
+	least, most := d.Desired, 0
+	for _, z := range d.Zones {
+		least, most = min(least, count[z]), max(most, count[z])
+	}
+	return most-least >= 2
+}
+
 func (d *decision) readyPrimary() int {
 	n := 0
 	for _, t := range d.primary {
@@ -269,7 +333,7 @@ func (d *decision) stop(t Task, why Reason) {
 }
 
 func (d *decision) judge() {
-	d.moves.Complete = len(d.old) == 0 && len(d.moves.Stop) == 0 && d.needed <= 0 && d.readyPrimary() >= d.Desired
+	d.moves.Complete = len(d.old)+len(d.leaving) == 0 && len(d.moves.Stop) == 0 && d.needed <= 0 && d.readyPrimary() >= d.Desired
 	pending := slices.ContainsFunc(d.Tasks, func(t Task) bool { return !ready(t) && !t.Unhealthy })
 	d.moves.Blocked = d.needed > 0 && d.moves.Start == 0 && len(d.moves.Stop) == 0 && !d.held() && !pending
 }

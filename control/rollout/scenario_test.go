@@ -28,6 +28,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	kill TASK         a task ends by itself
 //	unhealthy TASK    a task fails its checks from now on
 //	healthy TASK      and passes them again
+//	interrupt TASK    a Spot task has two minutes left
+//	zones ZONE...     the service is kept even over these
 //	alarm on|off
 //	stop rollback|abort
 //	continue          end the pause
@@ -168,6 +170,11 @@ func (s *sim) command(t *testing.T, words []string) {
 	case "healthy":
 		x := task()
 		x.Healthy, x.Unhealthy = true, false
+	case "interrupt":
+		x := task()
+		x.Leaving, x.warned = true, s.now
+	case "zones":
+		s.zones = words[1:]
 	case "alarm":
 		if s.alarms = nil; arg == "on" {
 			s.alarms = []string{"errors"}

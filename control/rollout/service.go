@@ -113,6 +113,9 @@ type Facts struct {
 	Holding map[string]int
 	// Alarms are the deployment alarms that are in ALARM.
 	Alarms []string
+	// Zones are those that tasks may be placed in, when the service is to be
+	// kept balanced over them.
+	Zones []string
 	// NewID is the id of a deployment that the step may have to begin.
 	NewID string
 	// Speed divides the waiting times that ECS prescribes; 0 means 1.
@@ -147,6 +150,8 @@ type Plan struct {
 	Steady bool
 	// Blocked is true when the percentages forbid every step that is needed.
 	Blocked bool
+	// Rebalancing is true when a task is started to even the zones.
+	Rebalancing bool
 	// Throttled is true when tasks failed so often that starts have to wait.
 	Throttled bool
 	// Again is when to ask again although nothing changes; zero for never.

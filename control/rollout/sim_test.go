@@ -26,6 +26,7 @@ type sim struct {
 	kinds    map[string]string
 	ended    []rollout.Ended
 	alarms   []string
+	zones    []string // kept even, when there are any
 	traffic  *rollout.Traffic
 	log      strings.Builder
 	last     string // state told last
@@ -38,6 +39,7 @@ type played struct {
 	rollout.Task
 	born     time.Time
 	stopping time.Time
+	warned   time.Time
 }
 
 const drainFor = 3 * time.Second
@@ -92,10 +94,11 @@ func (s *sim) end(t *played, why string) {
 }
 
 func (s *sim) facts() rollout.Facts {
-	f := rollout.Facts{Holding: map[string]int{}, Alarms: s.alarms, NewID: fmt.Sprintf("d%d", s.deployed+1), Ended: s.ended}
+	f := rollout.Facts{Holding: map[string]int{}, Alarms: s.alarms, Zones: s.zones, NewID: fmt.Sprintf("d%d", s.deployed+1), Ended: s.ended}
 	for _, t := range s.tasks {
 		f.Holding[t.Deployment]++
 		if t.stopping.IsZero() {
+			t.Up = t.Leaving && s.now.Sub(t.warned) >= 90*time.Second
 			f.Tasks = append(f.Tasks, t.Task)
 		}
 	}
@@ -124,7 +127,7 @@ func (s *sim) step() bool {
 		for range x.Count {
 			s.next++
 			s.tasks = append(s.tasks, &played{
-				Task: rollout.Task{ID: fmt.Sprintf("t%d", s.next), Deployment: x.Deployment, Zone: string(rune('a' + s.next%3)), Checked: s.kinds[x.Deployment] != "bare"},
+				Task: rollout.Task{ID: fmt.Sprintf("t%d", s.next), Deployment: x.Deployment, Zone: s.zone(), Checked: s.kinds[x.Deployment] != "bare"},
 				born: s.now,
 			})
 		}
@@ -133,6 +136,20 @@ func (s *sim) step() bool {
 		s.traffic = p.Traffic
 	}
 	return len(p.Start)+len(p.Stop)+len(p.Events) > 0 || before != fmt.Sprint(s.Deployments, s.LastCompleted)
+}
+
+// zone is where the next task goes: round about, or where the fewest are.
+func (s *sim) zone() string {
+	if len(s.zones) == 0 {
+		return string(rune('a' + s.next%3))
+	}
+	count := map[string]int{}
+	for _, t := range s.tasks {
+		if t.stopping.IsZero() {
+			count[t.Zone]++
+		}
+	}
+	return slices.MinFunc(s.zones, func(a, b string) int { return count[a] - count[b] })
 }
 
 // share is the percentage of the production traffic that a deployment gets.
@@ -158,6 +175,9 @@ func (s *sim) check(f rollout.Facts, p rollout.Plan) {
 	healthy, healthyStopped, started := 0, 0, 0
 	for _, t := range f.Tasks {
 		stopped := slices.ContainsFunc(p.Stop, func(x rollout.Stop) bool { return x.Task == t.ID })
+		if t.Leaving {
+			continue // it goes anyway
+		}
 		counts := t.Healthy || !t.Checked && t.Running && s.now.Sub(t.Since) >= rollout.SettleTime
 		if counts {
 			healthy++
@@ -174,6 +194,11 @@ func (s *sim) check(f rollout.Facts, p rollout.Plan) {
 	}
 	if s.Config.Shifts() {
 		upper = 2 * s.Desired * 2 // two whole revisions, and replacements of each
+	}
+	for _, t := range f.Tasks {
+		if t.Leaving {
+			upper++ // it goes anyway
+		}
 	}
 	if started > 0 && len(f.Tasks)+started > upper {
 		fault("%d tasks, upper bound %d", len(f.Tasks)+started, upper)
@@ -221,7 +246,7 @@ func (s *sim) say(p rollout.Plan) {
 		fmt.Fprintf(&s.log, "%sstart %d of %s%s\n", at, x.Count, x.Deployment, replacing)
 	}
 	for _, x := range p.Stop {
-		why := map[rollout.Reason]string{rollout.Surplus: "surplus", rollout.Superseded: "superseded", rollout.Unhealthy: "unhealthy"}[x.Reason]
+		why := map[rollout.Reason]string{rollout.Surplus: "surplus", rollout.Superseded: "superseded", rollout.Unhealthy: "unhealthy", rollout.Interrupted: "interrupted"}[x.Reason]
 		fmt.Fprintf(&s.log, "%sstop %s: %s\n", at, x.Task, why)
 	}
 	for _, e := range p.Events {

@@ -124,7 +124,11 @@ func (d *step) move(dep *Deployment, desired int, tasks []Task) Moves {
 	if d.Config.Shifts() {
 		u.MinimumHealthyPercent, u.MaximumPercent = 100, 200 // not used by these strategies; each revision keeps itself whole
 	}
+	if dep.RolloutState == Completed && dep == d.primary() {
+		u.Zones = d.Zones
+	}
 	m := u.Next(d.now)
+	d.plan.Rebalancing = d.plan.Rebalancing || m.Rebalancing
 	d.again(m.Again)
 	if m.Start > 0 {
 		d.plan.Start = append(d.plan.Start, Start{dep.ID, m.Start, m.Replacing})
