@@ -63,6 +63,7 @@ const (
 	Superseded                    // belongs to an older deployment
 	Unhealthy                     // failed its checks and is replaced
 	Interrupted                   // is taken away
+	Rebalanced                    // another in an emptier zone takes its place
 )
 
 // Stop is the decision to stop one task.
@@ -210,8 +211,15 @@ func (d *decision) replaceUnhealthy() {
 // first, then those in the fullest zone.
 func (d *decision) stopSurplus() {
 	rest := slices.DeleteFunc(slices.Clone(d.primary), func(t Task) bool { return t.Unhealthy })
-	if len(rest) > d.Desired && d.readyPrimary() == d.Desired && d.uneven() {
+	if len(rest) > d.Desired && d.readyPrimary() == d.Desired && d.uneven(d.primary) {
 		return // the one that is to even the zones has yet to come up
+	}
+	why := Surplus
+	if len(rest) == d.Desired+1 {
+		newest := slices.MaxFunc(rest, func(a, b Task) int { return a.Since.Compare(b.Since) })
+		if d.uneven(slices.DeleteFunc(slices.Clone(rest), func(t Task) bool { return t.ID == newest.ID })) {
+			why = Rebalanced // for its sake the newest one was started
+		}
 	}
 	for len(rest) > d.Desired {
 		zone := map[string]int{}
@@ -224,7 +232,7 @@ func (d *decision) stopSurplus() {
 				at = i
 			}
 		}
-		d.stop(rest[at], Surplus)
+		d.stop(rest[at], why)
 		rest = slices.Delete(rest, at, at+1)
 	}
 }
@@ -295,18 +303,18 @@ func (d *decision) stopLeaving() {
 // (Amazon ECS developer guide, Availability Zone rebalancing).
 func (d *decision) rebalance() {
 	whole := len(d.old)+len(d.leaving)+len(d.moves.Stop)+d.moves.Start == 0 && len(d.primary) == d.Desired && d.readyPrimary() == d.Desired
-	if whole && !d.held() && d.uneven() && d.Upper() > len(d.Tasks) {
+	if whole && !d.held() && d.uneven(d.primary) && d.Upper() > len(d.Tasks) {
 		d.moves.Start, d.moves.Rebalancing = 1, true
 	}
 }
 
 // uneven says whether one zone serves with two tasks more than another.
-func (d *decision) uneven() bool {
+func (d *decision) uneven(tasks []Task) bool {
 	if len(d.Zones) < 2 {
 		return false
 	}
 	count := map[string]int{}
-	for _, t := range d.primary {
+	for _, t := range tasks {
 		if ready(t) {
 			count[t.Zone]++
 		}

@@ -246,7 +246,7 @@ func (s *sim) say(p rollout.Plan) {
 		fmt.Fprintf(&s.log, "%sstart %d of %s%s\n", at, x.Count, x.Deployment, replacing)
 	}
 	for _, x := range p.Stop {
-		why := map[rollout.Reason]string{rollout.Surplus: "surplus", rollout.Superseded: "superseded", rollout.Unhealthy: "unhealthy", rollout.Interrupted: "interrupted"}[x.Reason]
+		why := map[rollout.Reason]string{rollout.Surplus: "surplus", rollout.Superseded: "superseded", rollout.Unhealthy: "unhealthy", rollout.Interrupted: "interrupted", rollout.Rebalanced: "rebalanced"}[x.Reason]
 		fmt.Fprintf(&s.log, "%sstop %s: %s\n", at, x.Task, why)
 	}
 	for _, e := range p.Events {

@@ -62,6 +62,9 @@ type Task struct {
 	Stopped       bool
 	StopCode      string // UserInitiated, ServiceSchedulerInitiated, SpotInterruption
 	StoppedReason string
+	// Killed asks for the end without a signal to stop and without waiting, as
+	// when the power fails.
+	Killed bool
 	// Remove asks the agent to delete its Status row and every trace of the task.
 	Remove bool
 }

@@ -63,6 +63,9 @@ func (a *Agent) stopOne(ctx context.Context, l *live, i int, stopSignal string, 
 		timeout = defaultStopTimeout
 	}
 	sent, ok := l.signaled[c.Name]
+	if l.row.Killed {
+		ok, timeout = true, 0
+	}
 	if !ok {
 		l.signaled[c.Name] = now
 		return timeout, a.signal(ctx, id, parseSignal(stopSignal))

@@ -25,6 +25,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Speed divides the waiting times that ECS prescribes; 0 means 1.
 	Speed float64
+	// Capacity limits what tasks may reserve together; the zero value does not.
+	Capacity Capacity
 	// Sessions opens sessions of ECS Exec; nil refuses ExecuteCommand.
 	Sessions Sessions
 }
@@ -40,13 +42,14 @@ type Service struct {
 	store    *store.Store
 	log      *slog.Logger
 	speed    float64
+	capacity Capacity
 	sessions Sessions
 	api      *awsapi.Service
 }
 
 // New makes the service; nothing runs until its loops do.
 func New(cfg Config) *Service {
-	s := &Service{store: cfg.Store, log: cfg.Log, speed: cfg.Speed, sessions: cfg.Sessions}
+	s := &Service{store: cfg.Store, log: cfg.Log, speed: cfg.Speed, capacity: cfg.Capacity, sessions: cfg.Sessions}
 	if s.speed == 0 {
 		s.speed = 1
 	}

@@ -28,6 +28,7 @@ type launch struct {
 	overrides  *ecsapi.TaskOverride
 	tags       map[string]string
 	now        time.Time
+	capacity   Capacity
 	// peers are the live tasks that the new one is spread against.
 	peers []Task
 	// task has the fields that the caller decides.
@@ -35,18 +36,22 @@ type launch struct {
 }
 
 // errNoPlace says why a task could not be placed.
-type errNoPlace struct{ reason string }
+type errNoPlace struct{ reason, detail string }
 
 func (e *errNoPlace) Error() string { return e.reason }
 
 // start places a task, gives it an interface and hands it to the agent.
 func (l launch) start(tx *store.Tx) (Task, error) {
 	vpc := value(value(l.network).AwsvpcConfiguration)
-	subnet, err := spread(tx, l.cluster.Scope, vpc.Subnets, l.peers)
+	t := l.task
+	t.CPU, t.Memory = value(l.definition.Spec.Cpu), value(l.definition.Spec.Memory)
+	if o := l.overrides; o != nil {
+		t.CPU, t.Memory = *orString(cpuUnits(o.Cpu), t.CPU), *orString(memoryMiB(o.Memory), t.Memory)
+	}
+	subnet, err := l.place(tx, vpc.Subnets, placement.Demand{CPU: atoi(t.CPU), Memory: atoi(t.Memory)})
 	if err != nil {
 		return Task{}, err
 	}
-	t := l.task
 	t.Scope, t.Cluster = l.cluster.Scope, l.cluster.Name
 	t.ID = newTaskID()
 	t.ARN = t.Scope.ARN("ecs", "task/"+t.Cluster+"/"+t.ID)
@@ -63,16 +68,12 @@ func (l launch) start(tx *store.Tx) (Task, error) {
 	}
 	t.CreatedAt, t.DesiredStatus, t.Platform = l.now, "RUNNING", "1.4.0"
 	t.Overrides, t.Tags = l.overrides, l.tags
-	t.CPU, t.Memory = value(l.definition.Spec.Cpu), value(l.definition.Spec.Memory)
-	if o := l.overrides; o != nil {
-		t.CPU, t.Memory = *orString(cpuUnits(o.Cpu), t.CPU), *orString(memoryMiB(o.Memory), t.Memory)
-	}
 	eni, err := ec2.CreateInterface(tx, t.Scope, ec2.InterfaceSpec{
 		ID: "eni-" + t.ID[:17], SubnetID: subnet.ID, GroupIDs: vpc.SecurityGroups, Type: "interface",
 		Description: t.Scope.ARN("ecs", "attachment/"+attachmentID(t.ID)), OwnerARN: t.ARN, PublicIP: vpc.AssignPublicIp == "ENABLED",
 	})
 	if err != nil {
-		return Task{}, &errNoPlace{fmt.Sprintf("RESOURCE:ENI: %v", err)}
+		return Task{}, &errNoPlace{reason: "RESOURCE:ENI", detail: err.Error()}
 	}
 	t.Zone, t.SubnetID, t.Interface = eni.AZ, eni.Subnet, eni.ID
 	t.IP, t.MAC, t.PrivateDNS = eni.IP, eni.MAC, eni.PrivateDNSName
@@ -100,34 +101,30 @@ func orString(p *string, def string) *string {
 	return p
 }
 
-// spread picks the subnet: the zone with the fewest peers first.
-func spread(r store.Reader, sc arn.Scope, subnets []string, peers []Task) (ec2.Subnet, error) {
-	byZone := map[string][]ec2.Subnet{}
+// place picks the subnet: the zone with the fewest peers first that has room.
+func (l launch) place(r store.Reader, subnets []string, d placement.Demand) (ec2.Subnet, error) {
+	byZone, spread := map[string][]ec2.Subnet{}, placement.Spread{}
 	for _, id := range subnets {
-		sn, err := ec2.Subnets.Get(r, sc.Key(id))
+		sn, err := ec2.Subnets.Get(r, l.cluster.Scope.Key(id))
 		if err != nil {
-			return ec2.Subnet{}, &errNoPlace{fmt.Sprintf("The subnet ID '%s' does not exist", id)}
+			return ec2.Subnet{}, &errNoPlace{reason: fmt.Sprintf("The subnet ID '%s' does not exist", id)}
 		}
 		byZone[sn.AZ] = append(byZone[sn.AZ], sn)
+		z := spread[sn.AZ]
+		z.Free += sn.Free(r)
+		spread[sn.AZ] = z
 	}
-	var zones []placement.Zone
-	for _, name := range slices.Sorted(maps.Keys(byZone)) {
-		z := placement.Zone{Name: name}
-		for _, sn := range byZone[name] {
-			z.Free += sn.Free(r)
+	for _, p := range l.peers {
+		if z, ok := spread[p.Zone]; ok {
+			z.Tasks++
+			spread[p.Zone] = z
 		}
-		for _, p := range peers {
-			if p.Zone == name {
-				z.Tasks++
-			}
-		}
-		zones = append(zones, z)
 	}
-	at := placement.Spread(zones)
-	if at < 0 {
-		return ec2.Subnet{}, &errNoPlace{"RESOURCE:ENI"}
+	node, err := placement.NewScheduler(l.capacity.nodes(r, slices.Sorted(maps.Keys(byZone)))).Place(d, spread)
+	if err != nil {
+		return ec2.Subnet{}, noPlace(err, l.capacity)
 	}
-	return slices.MaxFunc(byZone[zones[at].Name], func(a, b ec2.Subnet) int {
+	return slices.MaxFunc(byZone[node.Zone], func(a, b ec2.Subnet) int {
 		return a.Free(r) - b.Free(r)
 	}), nil
 }

@@ -32,6 +32,8 @@ func (s *Service) serviceLoop() loop.Loop {
 					return nil // what drained away is the task loop's business
 				}
 				return keysOf(Services.By(snap, "group", target.GroupARN))
+			case LostZones.Name():
+				return Services.Keys(snap)
 			case cloudwatch.Alarms.Name():
 				return keysOf(Services.By(snap, "alarm", c.Key))
 			}

@@ -46,7 +46,11 @@ func (s *Service) reconcileTask(_ context.Context, key string) (again time.Durat
 	// What is true already costs no write.
 	snap := s.store.Snapshot()
 	if t, err := Tasks.Get(snap, key); err != nil || !s.taskHasWork(snap, t) {
-		if err == nil {
+		switch {
+		case err != nil:
+		case t.Draining && !t.Interrupted.IsZero():
+			again = max(s.noticeLeft(t, time.Now()), time.Millisecond)
+		default:
 			again = s.forgetIn(snap, t)
 		}
 		return again, nil
@@ -83,10 +87,16 @@ func (s *Service) taskHasWork(r store.Reader, t Task) bool {
 	case t.Registered, stopped:
 		return true
 	case t.Draining:
-		return !t.awaitsTargets(r)
+		return !t.awaitsTargets(r) || s.taken(r, t)
 	}
 	a, err := agent.Tasks.Get(r, t.ARN)
 	return err == nil && !a.Stopped
+}
+
+// taken says whether a task that drains can wait no longer: the two minutes of
+// a Spot task are over, or its zone is gone.
+func (s *Service) taken(r store.Reader, t Task) bool {
+	return !t.Interrupted.IsZero() && s.noticeLeft(t, time.Now()) <= 0 || lost(r, t.Zone)
 }
 
 // stepTask takes the task one step on.
@@ -104,7 +114,7 @@ func (s *Service) stepTask(tx *store.Tx, t Task, now time.Time) {
 			t.register(tx, now)
 		}
 	}
-	if t.DesiredStatus == "STOPPED" && !t.Registered && (stopped || !t.Draining || !t.awaitsTargets(tx)) {
+	if t.DesiredStatus == "STOPPED" && !t.Registered && (stopped || !t.Draining || !t.awaitsTargets(tx) || s.taken(tx, t)) {
 		t.halt(tx)
 	}
 	if t.DesiredStatus == "STOPPED" && stopped && !t.Released {

@@ -54,7 +54,7 @@ var ServiceDeployments = store.NewTable("ecs/servicedeployment", func(d ServiceD
 
 // Tasks are keyed by ARN; "service" lists those that a service still has to
 // do with, by service key, "cluster" all by cluster key, "token" by cluster and
-// the token of RunTask, "draining" those that wait for their targets, by the
+// the token of RunTask, "size" counts those that have not ended by CPU and memory, "draining" those that wait for their targets, by the
 // targets' keys.
 var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
 	store.Index("service", func(t Task) []string {
@@ -62,6 +62,12 @@ var Tasks = store.NewTable("ecs/task", func(t Task) string { return t.ARN },
 			return nil
 		}
 		return nonEmpty(t.ServiceKey)
+	}),
+	store.CountedIndex("size", func(t Task) []string {
+		if t.Released {
+			return nil
+		}
+		return []string{sizeKey(t.CPU, t.Memory)}
 	}),
 	store.Index("cluster", func(t Task) []string { return []string{t.Scope.Key(t.Cluster)} }),
 	store.Index("token", func(t Task) []string {
@@ -84,7 +90,7 @@ var events = store.NewTable("ecs/event", func(e event) string { return eventKey(
 
 // Tables are the tables of this package.
 func Tables() []store.Schema {
-	return []store.Schema{Clusters, TaskDefinitions, families, Services, ServiceRevisions, ServiceDeployments, Tasks, events}
+	return []store.Schema{Clusters, TaskDefinitions, families, Services, ServiceRevisions, ServiceDeployments, Tasks, events, LostZones}
 }
 
 // Cluster is one ECS cluster.
@@ -230,11 +236,12 @@ type Task struct {
 	StopCode      ecsapi.TaskStopCode
 	StopReason    string
 	StopAsked     time.Time
-	Registered    bool // its targets and instances are registered
-	Draining      bool // waits for its targets to drain before it is stopped
-	Counted       bool // its end was counted by the service loop
-	WasHealthy    bool // its checks have passed once
-	Released      bool // interface given back
+	Interrupted   time.Time // when a Spot task was warned
+	Registered    bool      // its targets and instances are registered
+	Draining      bool      // waits for its targets to drain before it is stopped
+	Counted       bool      // its end was counted by the service loop
+	WasHealthy    bool      // its checks have passed once
+	Released      bool      // interface given back
 }
 
 // event is what happened to a service, in AWS's words.

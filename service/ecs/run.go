@@ -36,6 +36,7 @@ func (s *Service) RunTask(ctx context.Context, in *ecsapi.RunTaskInput) (*ecsapi
 		if err != nil {
 			return err
 		}
+		l.capacity = s.capacity
 		if tasks, err = l.repeated(tx); err != nil || len(tasks) > 0 {
 			return err
 		}
@@ -43,7 +44,7 @@ func (s *Service) RunTask(ctx context.Context, in *ecsapi.RunTaskInput) (*ecsapi
 			l.peers = tasks
 			t, err := l.start(tx)
 			if e, ok := errors.AsType[*errNoPlace](err); ok {
-				out.Failures = append(out.Failures, ecsapi.Failure{Reason: &e.reason})
+				out.Failures = append(out.Failures, ecsapi.Failure{Reason: &e.reason, Detail: optional(e.detail)})
 				continue
 			}
 			if err != nil {

@@ -101,12 +101,25 @@ func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow
 	if row.PropagateTags == "" {
 		row.PropagateTags = "NONE"
 	}
-	if row.ZoneRebalancing == "" {
-		row.ZoneRebalancing = "ENABLED"
-	}
 	var err error
-	row.Configuration, err = deploymentConfiguration(in.DeploymentConfiguration)
-	return row, err
+	if row.Configuration, err = deploymentConfiguration(in.DeploymentConfiguration); err != nil {
+		return row, err
+	}
+	if row.ZoneRebalancing == "" { // on, where there is room to start one task first
+		row.ZoneRebalancing = "ENABLED"
+		if *row.Configuration.MaximumPercent == 100 {
+			row.ZoneRebalancing = "DISABLED"
+		}
+	}
+	return row, checkRebalancing(row)
+}
+
+// checkRebalancing refuses to even zones where no task may be started first.
+func checkRebalancing(row ServiceRow) error {
+	if row.ZoneRebalancing == "ENABLED" && *row.Configuration.MaximumPercent <= 100 {
+		return errInvalid("availabilityZoneRebalancing cannot be ENABLED with a maximumPercent of 100 or less.")
+	}
+	return nil
 }
 
 func revisionOf(in *ecsapi.CreateServiceInput) Revision {

@@ -98,7 +98,7 @@ func applySettings(row *ServiceRow, in *ecsapi.UpdateServiceInput) (err error) {
 	if in.AvailabilityZoneRebalancing != "" {
 		row.ZoneRebalancing = in.AvailabilityZoneRebalancing
 	}
-	return nil
+	return checkRebalancing(*row)
 }
 
 // applyRevision overlays what the request names; changed says whether it

@@ -51,7 +51,9 @@ func (st *step) wake(after time.Duration) {
 
 // decide reads the facts and makes the plan.
 func (st *step) decide() {
-	f := rollout.Facts{Holding: map[string]int{}, Alarms: firing(st.tx, st.row), NewID: newDeploymentID(), Speed: st.speed}
+	f := rollout.Facts{
+		Holding: map[string]int{}, Alarms: firing(st.tx, st.row), Zones: rebalancedZones(st.tx, st.row), NewID: newDeploymentID(), Speed: st.speed,
+	}
 	for i := range st.tasks {
 		t := &st.tasks[i]
 		if !t.Released {
@@ -62,7 +64,7 @@ func (st *step) decide() {
 		switch {
 		case ended && !t.Counted:
 			t.Counted = true
-			if t.StopCode != "ServiceSchedulerInitiated" && t.StopCode != "UserInitiated" {
+			if !t.excused() {
 				f.Ended = append(f.Ended, rollout.Ended{Deployment: t.Deployment, WasHealthy: t.WasHealthy, Why: failureOf(status)})
 			}
 			Tasks.Put(st.tx, *t)
@@ -110,6 +112,11 @@ func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 		failed = failed || target.State == elbv2.Unhealthy
 	}
 	out.Healthy = out.Checked && out.Running && healthy
+	if !t.Interrupted.IsZero() {
+		left := t.Interrupted.Add(st.scaled(spotServes)).Sub(st.now)
+		out.Leaving, out.Up = true, left <= 0
+		st.wake(left)
+	}
 	if failed && out.Running {
 		grace := st.scaled(time.Duration(value(st.row.GracePeriod)) * time.Second)
 		if left := grace - st.now.Sub(status.StartedAt); left > 0 {

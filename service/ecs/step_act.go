@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/control/rollout"
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
@@ -40,15 +41,22 @@ func (st *step) stop() {
 	for _, stop := range st.plan.Stop {
 		i := slices.IndexFunc(st.tasks, func(t Task) bool { return t.ARN == stop.Task })
 		t := &st.tasks[i]
-		reason := "Scaling activity initiated by (deployment " + st.primary().ID + ")"
-		if stop.Reason == rollout.Unhealthy {
+		code, reason := ecsapi.TaskStopCode("ServiceSchedulerInitiated"), "Scaling activity initiated by (deployment "+st.primary().ID+")"
+		switch stop.Reason {
+		case rollout.Interrupted:
+			code, reason = stopInterrupted, interruptedText
+		case rollout.Unhealthy:
 			reason = st.unhealthyReason(*t)
 			if d := st.deployment(t.Deployment); d != nil {
 				d.LastFailure = reason
 			}
 		}
-		t.askToStop("ServiceSchedulerInitiated", reason, st.now)
+		t.askToStop(code, reason, st.now)
 		Tasks.Put(st.tx, *t)
+		if stop.Reason == rollout.Rebalanced {
+			announce(st.tx, st.row, st.now, "has stopped 1 running tasks in "+t.Zone+" due to AZ rebalancing: (task "+t.ID+").")
+			continue
+		}
 		stopped = append(stopped, "(task "+t.ID+")")
 	}
 	if len(stopped) > 0 {
@@ -85,7 +93,7 @@ func (st *step) start(s rollout.Start) error {
 	var started []string
 	for range s.Count {
 		t, err := launch{
-			cluster: c, definition: definition, launchType: d.LaunchType, strategy: d.Strategy, network: d.Network,
+			cluster: c, capacity: st.capacity, definition: definition, launchType: d.LaunchType, strategy: d.Strategy, network: d.Network,
 			tags: st.taskTags(definition), now: st.now, peers: peers,
 			task: Task{
 				ServiceKey: Services.Key(st.row), ServiceName: st.row.Name, Deployment: d.ID, Group: "service:" + st.row.Name,
@@ -93,7 +101,7 @@ func (st *step) start(s rollout.Start) error {
 			},
 		}.start(st.tx)
 		if e, ok := errors.AsType[*errNoPlace](err); ok {
-			complain(st.tx, st.row, st.now, "was unable to place a task. Reason: "+e.reason+".")
+			complain(st.tx, st.row, st.now, strings.TrimSpace("was unable to place a task. Reason: "+e.reason+". "+e.detail))
 			st.wake(st.scaled(5 * time.Second))
 			break
 		}
@@ -101,6 +109,11 @@ func (st *step) start(s rollout.Start) error {
 			return err
 		}
 		peers = append(peers, t)
+		if st.plan.Rebalancing {
+			announce(st.tx, st.row, st.now, "is not AZ balanced with "+balance(st.tasks, rebalancedZones(st.tx, st.row))+". AZ Rebalancing in progress.")
+			announce(st.tx, st.row, st.now, "has started 1 tasks in "+t.Zone+" to AZ Rebalance: (task "+t.ID+").")
+			return nil
+		}
 		started = append(started, "(task "+t.ID+")")
 	}
 	if len(started) > 0 {

@@ -116,7 +116,7 @@ func (s *Service) ListTasks(ctx context.Context, in *ecsapi.ListTasksInput) (*ec
 	arns := []string{}
 	for t := range Tasks.By(snap, "cluster", c.Key(c.Name)) {
 		switch {
-		case t.DesiredStatus != string(desired),
+		case t.desired() != string(desired),
 			in.ServiceName != nil && t.ServiceName != serviceName(*in.ServiceName),
 			in.Family != nil && !strings.Contains(t.Definition, "task-definition/"+*in.Family+":"),
 			in.StartedBy != nil && t.StartedBy != *in.StartedBy,

@@ -39,7 +39,7 @@ func describeTask(r store.Reader, t Task, tags bool) ecsapi.Task {
 	a, _ := agent.Tasks.Get(r, t.ARN)
 	out := ecsapi.Task{
 		TaskArn: &t.ARN, ClusterArn: new(t.Scope.ARN("ecs", "cluster/"+t.Cluster)), TaskDefinitionArn: &t.Definition,
-		AvailabilityZone: &t.Zone, CreatedAt: &t.CreatedAt, DesiredStatus: &t.DesiredStatus, LastStatus: new(lastStatus(r, t)),
+		AvailabilityZone: &t.Zone, CreatedAt: &t.CreatedAt, DesiredStatus: new(t.desired()), LastStatus: new(lastStatus(r, t)),
 		HealthStatus: ecsapi.HealthStatus(st.Health), LaunchType: t.LaunchType, Group: &t.Group,
 		Cpu: &t.CPU, Memory: &t.Memory, EnableExecuteCommand: &t.ExecEnabled, PlatformVersion: &t.Platform, PlatformFamily: new("Linux"),
 		Connectivity: "CONNECTED", ConnectivityAt: &t.CreatedAt, Version: new(int64(version(st))),
