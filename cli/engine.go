@@ -24,6 +24,8 @@ type settings struct {
 	HostAddress  string  `json:"hostAddress,omitempty"`
 	PortOffset   int     `json:"portOffset,omitempty"`
 	Simulated    bool    `json:"simulated,omitempty"`
+	CPUs         int     `json:"cpus,omitempty"`
+	Memory       int     `json:"memory,omitempty"`
 	StrictQuotas bool    `json:"strictQuotas,omitempty"`
 	Debug        bool    `json:"debug,omitempty"`
 }
@@ -113,6 +115,8 @@ func engineFlags(cmd *cobra.Command) (set *settings, apply func(*cobra.Command, 
 	f.Float64Var(&set.Speed, "speed", 0, "clock speed: 10 makes ten-second waits one second (default 1)")
 	f.StringVar(&set.HostAddress, "address", "", "address that load balancers listen on (default 127.0.0.1)")
 	f.IntVar(&set.PortOffset, "port-offset", 0, "added to load balancer ports below 1024 (default 0 as root, 8000 otherwise)")
+	f.IntVar(&set.CPUs, "cpus", 0, "vCPUs that tasks may reserve together (default 32 for each of the machine's, at least 64; without limit when simulated)")
+	f.IntVar(&set.Memory, "memory", 0, "GiB of memory that tasks may reserve together (default 8 times the machine's, at least 128; without limit when simulated)")
 	f.BoolVar(&set.Simulated, "simulated", false, "play containers instead of running them")
 	f.BoolVar(&set.StrictQuotas, "strict-quotas", false, "enforce AWS's quotas where the engine takes more")
 	f.BoolVar(&set.Debug, "debug", false, "log more")
@@ -122,6 +126,7 @@ func engineFlags(cmd *cobra.Command) (set *settings, apply func(*cobra.Command, 
 			"speed": func() { to.Speed = from.Speed }, "address": func() { to.HostAddress = from.HostAddress },
 			"port-offset": func() { to.PortOffset = from.PortOffset }, "simulated": func() { to.Simulated = from.Simulated },
 			"strict-quotas": func() { to.StrictQuotas = from.StrictQuotas }, "debug": func() { to.Debug = from.Debug },
+			"cpus": func() { to.CPUs = from.CPUs }, "memory": func() { to.Memory = from.Memory },
 		} {
 			if cmd.Flags().Changed(name) {
 				copyOne()

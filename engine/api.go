@@ -22,6 +22,7 @@ func (e *Engine) handler() http.Handler {
 	mux.HandleFunc("GET /_slipway/coverage", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, awsapi.Coverage(e.apis...))
 	})
+	e.chaosHandlers(mux)
 	mux.Handle("/", e.mux)
 	return mux
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/vpc"
 	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/ecs"
 	"github.com/slipway-dev/slipway/service/elbv2"
 	"github.com/slipway-dev/slipway/service/servicediscovery"
 )
@@ -62,6 +63,9 @@ func balancer(r store.Reader, vpcID, name string) (ips []netip.Addr, ttl time.Du
 			continue
 		}
 		for _, n := range b.Nodes {
+			if ecs.ZoneLost(r, n.Zone) {
+				continue
+			}
 			if ip, err := netip.ParseAddr(n.IP); err == nil {
 				ips = append(ips, ip)
 			}

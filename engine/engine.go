@@ -64,6 +64,7 @@ type Engine struct {
 	runners  []func(context.Context) error
 	closers  []func() error
 	ecr      *ecr.Service
+	ecs      *ecs.Service
 	sessions *sessions
 }
 
@@ -189,6 +190,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Log: e.log, Speed: e.set.Speed,
 	}).Run)
 
+	e.ecs = ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Capacity: e.set.capacity(), Sessions: e.sessions})
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
@@ -198,7 +200,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		servicediscovery.New(servicediscovery.Config{Store: e.store, Log: e.log}),
 		appmesh.New(appmesh.Config{Store: e.store, Log: e.log, StrictQuotas: e.set.StrictQuotas}),
 		balancers,
-		ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Sessions: e.sessions}),
+		e.ecs,
 	}
 	services = append(services, e.monitoring(readings)...)
 	var types []cfn.Type

@@ -7,6 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-dev/slipway/service/ecs"
 )
 
 // Settings are what a user may choose about an engine. They are written to
@@ -29,6 +34,10 @@ type Settings struct {
 	PortOffset int `json:"portOffset"`
 	// Simulated runs no process: containers are played.
 	Simulated bool `json:"simulated,omitempty"`
+	// CPUs and Memory are the vCPUs and the GiB that tasks may reserve together; 0
+	// is the default, see capacity.
+	CPUs   int `json:"cpus,omitempty"`
+	Memory int `json:"memory,omitempty"`
 	// StrictQuotas enforces AWS's limits where the engine takes more, such as
 	// 51,200 bytes of TemplateBody.
 	StrictQuotas bool `json:"strictQuotas,omitempty"`
@@ -70,6 +79,32 @@ func (s Settings) hostPort(port int) int {
 		return port + s.PortOffset
 	}
 	return port
+}
+
+// capacity is what tasks may reserve. What they reserve they seldom use, so the
+// defaults promise much more than the machine has: its owner decides, by what
+// runs, and a limit that surprises helps nobody. Simulated tasks use nothing.
+func (s Settings) capacity() ecs.Capacity {
+	c := ecs.Capacity{CPU: s.CPUs * 1024, Memory: s.Memory * 1024}
+	if s.Simulated {
+		return c
+	}
+	if c.CPU == 0 {
+		c.CPU = max(64, 32*runtime.NumCPU()) * 1024
+	}
+	if c.Memory == 0 {
+		c.Memory = max(128*1024, 8*machineMemory())
+	}
+	return c
+}
+
+// machineMemory is the machine's memory in MiB, 0 when it cannot be told.
+func machineMemory() int {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return int(info.Totalram * uint64(info.Unit) >> 20)
 }
 
 // LoadSettings reads the settings of a state directory; none is not an error.

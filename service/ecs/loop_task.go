@@ -96,7 +96,7 @@ func (s *Service) taskHasWork(r store.Reader, t Task) bool {
 // taken says whether a task that drains can wait no longer: the two minutes of
 // a Spot task are over, or its zone is gone.
 func (s *Service) taken(r store.Reader, t Task) bool {
-	return !t.Interrupted.IsZero() && s.noticeLeft(t, time.Now()) <= 0 || lost(r, t.Zone)
+	return !t.Interrupted.IsZero() && s.noticeLeft(t, time.Now()) <= 0 || ZoneLost(r, t.Zone)
 }
 
 // stepTask takes the task one step on.

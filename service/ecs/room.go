@@ -40,7 +40,7 @@ func (c Capacity) nodes(r store.Reader, zones []string) (nodes []placement.Node)
 		left.CPU, left.Memory = remains(c.CPU, used.CPU), remains(c.Memory, used.Memory)
 	}
 	for _, z := range zones {
-		left.Name, left.Zone, left.Lost = z, z, lost(r, z)
+		left.Name, left.Zone, left.Lost = z, z, ZoneLost(r, z)
 		nodes = append(nodes, left)
 	}
 	return nodes

@@ -22,7 +22,8 @@ type LostZone struct {
 	Since time.Time
 }
 
-func lost(r store.Reader, zone string) bool {
+// ZoneLost says whether an availability zone is out.
+func ZoneLost(r store.Reader, zone string) bool {
 	_, err := LostZones.Get(r, zone)
 	return err == nil
 }
@@ -75,7 +76,7 @@ func rebalancedZones(r store.Reader, row ServiceRow) (zones []string) {
 		return nil
 	}
 	for _, id := range value(network.AwsvpcConfiguration).Subnets {
-		if sn, err := ec2.Subnets.Get(r, row.Key(id)); err == nil && !lost(r, sn.AZ) && !slices.Contains(zones, sn.AZ) {
+		if sn, err := ec2.Subnets.Get(r, row.Key(id)); err == nil && !ZoneLost(r, sn.AZ) && !slices.Contains(zones, sn.AZ) {
 			zones = append(zones, sn.AZ)
 		}
 	}
