@@ -40,10 +40,10 @@ func (r *renderer) alarms() {
 func (r *renderer) serviceAlarms(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
 	of := []Object{dimension("ClusterName", r.names.Cluster()), dimension("ServiceName", r.names.Service(s.Name))}
-	r.alarm(id+"CpuHigh", fmt.Sprintf("CPU of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "CPUUtilization", "Average", of}, lasting, ">", busy)
-	r.alarm(id+"MemoryHigh", fmt.Sprintf("Memory of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "MemoryUtilization", "Average", of}, lasting, ">", busy)
+	r.alarm(id+"CpuHigh", fmt.Sprintf("CPU of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "CPUUtilization", "Average", of}, ">", busy)
+	r.alarm(id+"MemoryHigh", fmt.Sprintf("Memory of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "MemoryUtilization", "Average", of}, ">", busy)
 	if r.m.Cluster.Insights && s.Min > 0 {
-		r.alarm(id+"TooFew", fmt.Sprintf("Fewer than %d tasks of %s run", s.Min, s.Name), metric{"ECS/ContainerInsights", "RunningTaskCount", "Minimum", of}, lasting, "<", s.Min)
+		r.alarm(id+"TooFew", fmt.Sprintf("Fewer than %d tasks of %s run", s.Min, s.Name), metric{"ECS/ContainerInsights", "RunningTaskCount", "Minimum", of}, "<", s.Min)
 	}
 	if !s.Public() {
 		return
@@ -56,12 +56,12 @@ func (r *renderer) serviceAlarms(s *manifest.Service) {
 	for _, name := range order {
 		r.alarm(id+name, "Tasks of "+s.Name+" fail their health checks", metric{"AWS/ApplicationELB", "UnHealthyHostCount", "Maximum", []Object{
 			dimension("LoadBalancer", sub("${LoadBalancer.LoadBalancerFullName}")), dimension("TargetGroup", sub("${"+groups[name]+".TargetGroupFullName}")),
-		}}, lasting, ">", 0)
+		}}, ">", 0)
 	}
 }
 
-// alarm renders an alarm that goes off when all of some minutes are on one side of a threshold.
-func (r *renderer) alarm(id, description string, m metric, periods int, side string, threshold int) {
+// alarm renders an alarm that goes off when all of the last minutes are on one side of a threshold.
+func (r *renderer) alarm(id, description string, m metric, side string, threshold int) {
 	r.add(id, "AWS::CloudWatch::Alarm", append(Object{
 		{"AlarmDescription", description},
 		{"Namespace", m.namespace},
@@ -69,18 +69,18 @@ func (r *renderer) alarm(id, description string, m metric, periods int, side str
 		{"Dimensions", m.dimensions},
 		{"Statistic", m.statistic},
 		{"Period", 60},
-	}, r.judged(periods, side, threshold)...))
+	}, r.judged(side, threshold)...))
 }
 
 // judged is what metrics and expressions have in common.
-func (r *renderer) judged(periods int, side string, threshold int) Object {
+func (r *renderer) judged(side string, threshold int) Object {
 	comparison := "GreaterThanThreshold"
 	if side == "<" {
 		comparison = "LessThanThreshold"
 	}
 	notify := r.m.Monitoring.Notify
 	return Object{
-		{"EvaluationPeriods", periods},
+		{"EvaluationPeriods", lasting},
 		{"Threshold", threshold},
 		{"ComparisonOperator", comparison},
 		{"AlarmActions", listOrNil(notify)},
@@ -106,5 +106,5 @@ func (r *renderer) failingRequests() {
 		{"AlarmDescription", fmt.Sprintf("More than %d %% of the requests end with a 5xx", failing)},
 		{"Metrics", queries},
 		{"TreatMissingData", "notBreaching"},
-	}, r.judged(lasting, ">", failing)...))
+	}, r.judged(">", failing)...))
 }
