@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func (w world) begin(args ...string) func() (string, int) {
 	ends := make(chan end, 1)
 	go func() {
 		out, err := cmd.CombinedOutput()
-		_, exited := err.(*exec.ExitError)
+		_, exited := errors.AsType[*exec.ExitError](err)
 		if err != nil && !exited {
 			out = append(out, err.Error()...)
 		}

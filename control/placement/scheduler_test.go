@@ -70,8 +70,10 @@ func TestZonesAreEvenWhileThereIsRoom(t *testing.T) {
 
 func TestARefusalSaysWhy(t *testing.T) {
 	s := placement.NewScheduler([]placement.Node{
-		{Name: "a1", Zone: "a", CPU: 256, Memory: 8192}, {Name: "b1", Zone: "b", CPU: 4096, Memory: 512},
-		{Name: "c1", Zone: "c", Lost: true}, {Name: "d1", Zone: "d"},
+		{Name: "a1", Zone: "a", CPU: 256, Memory: 8192},
+		{Name: "b1", Zone: "b", CPU: 4096, Memory: 512},
+		{Name: "c1", Zone: "c", Lost: true},
+		{Name: "d1", Zone: "d"},
 	})
 	_, err := s.Place(placement.Demand{CPU: 512, Memory: 1024}, placement.Spread{"a": {Free: 1}, "b": {Free: 1}, "c": {Free: 1}, "d": {Free: 0}})
 	if err == nil {
