@@ -30,7 +30,7 @@ import (
 const limit = 30 * time.Minute
 
 func main() {
-	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, proxy, controlplane")
+	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, density, proxy, controlplane")
 	quick := flag.Bool("quick", false, "fewer repetitions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,6 +67,7 @@ var parts = []part{
 	{name: "engine", title: "the engine is killed", run: (*bench).engineKills, platform: true},
 	{name: "api", title: "the API, signatures verified", run: (*bench).api, platform: true},
 	{name: "tasks", title: "more tasks", run: (*bench).tasks, platform: true},
+	{name: "density", title: "health checks at density", run: (*bench).density, platform: true},
 	{name: "proxy", title: "the load balancer against nginx and haproxy", alone: []string{"./bench/proxy"}, quick: []string{"-seconds", "1"}},
 	{name: "controlplane", title: "the control plane with a hundred to ten thousand tasks, containers played", alone: []string{"./bench/controlplane"}, quick: []string{"-sizes", "100,1000", "-settle", "41s"}},
 }

@@ -74,6 +74,8 @@ type Config struct {
 type Agent struct {
 	cfg Config
 
+	checking chan struct{} // a slot for each health check that begins
+
 	observing sync.Mutex // held while containers are listed
 
 	mu     sync.Mutex
@@ -99,7 +101,7 @@ func New(cfg Config) *Agent {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Agent{cfg: cfg, tasks: map[string]*live{}, owners: map[string]string{}, states: map[string]runtime.State{}}
+	a := &Agent{cfg: cfg, checking: make(chan struct{}, checkSlots), tasks: map[string]*live{}, owners: map[string]string{}, states: map[string]runtime.State{}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.tails = newTails(cfg.Logs, cfg.Log)
 	a.meta = newMetadata(a)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	goruntime "runtime"
 	"sync"
 	"time"
 
@@ -151,6 +152,8 @@ func (a *Agent) check(ctx context.Context, id string, check HealthCheck) (ok boo
 	default:
 		args = check.Command
 	}
+	done := a.checkSlot(ctx)
+	defer done()
 	timed, cancel := context.WithTimeout(ctx, check.Timeout)
 	defer cancel()
 	var out limited
@@ -162,6 +165,26 @@ func (a *Agent) check(ctx context.Context, id string, check HealthCheck) (ok boo
 		return false, err.Error(), err
 	}
 	return code == 0, out.String(), nil
+}
+
+// Where many containers are checked often, the checks of a moment would take
+// the machine from one another until all have run out of time. So only some begin at
+// once, and the others' time does not run while they wait. One that takes longer
+// than slotTime, perhaps because it hangs, holds up nobody else.
+const slotTime = 100 * time.Millisecond
+
+var checkSlots = 2 * goruntime.NumCPU()
+
+// checkSlot waits for its turn; done ends it.
+func (a *Agent) checkSlot(ctx context.Context) (done func()) {
+	select {
+	case a.checking <- struct{}{}:
+	case <-ctx.Done():
+		return func() {}
+	}
+	leave := sync.OnceFunc(func() { <-a.checking })
+	timer := time.AfterFunc(slotTime, leave)
+	return func() { timer.Stop(); leave() }
 }
 
 // withDefaults fills in what is not given and applies the clock speed.

@@ -107,6 +107,19 @@ func TestBornInUnifiedCgroup(t *testing.T) {
 	}
 }
 
+// Nothing of the caller's mounts is left, over or under the container's.
+func TestOnlyItsOwnMounts(t *testing.T) {
+	out, _ := run(t, bundle(t, func(s *specs.Spec) { s.Process.Args = []string{"/app", "cat", "/proc/self/mounts"} }))
+	var points []string
+	for line := range strings.Lines(out) {
+		points = append(points, strings.Fields(line)[1])
+	}
+	want := "/ /proc /dev /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty"
+	if got := strings.Join(points, " "); got != want {
+		t.Errorf("mounts %s, want %s", got, want)
+	}
+}
+
 func TestNoNewPrivileges(t *testing.T) {
 	out, _ := run(t, bundle(t, func(s *specs.Spec) {
 		s.Process.NoNewPrivileges, s.Process.Args = true, []string{"/app", "cat", "/proc/self/status"}

@@ -109,11 +109,13 @@ func (b *birth) world(oci *specs.Spec, root string) error {
 	b.hostDevices()
 	b.do("enter root file system", unix.SYS_CHDIR, b.text(root))
 	b.do("enter root file system", unix.SYS_PIVOT_ROOT, b.text("."), b.text("."))
-	b.do("leave the old root", unix.SYS_UMOUNT2, b.text("."), unix.MNT_DETACH)
 	b.do("enter root file system", unix.SYS_CHDIR, b.text("/"))
 	b.attribute("forbid devices", here, "/", 0, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NODEV})
 	b.folders(oci.Process.Cwd)
 	b.mountAll(mounts)
+	// The old root lies over the new one, where no path leads. It stays until now
+	// because a user namespace gives no /proc and /sys to who sees none.
+	b.do("leave the old root", unix.SYS_UMOUNT2, b.text("/"), unix.MNT_DETACH)
 	b.makeDevices(firstFree + uintptr(len(mounts.sources)))
 	if oci.Root.Readonly {
 		b.attribute("make the root read-only", here, "/", 0, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})

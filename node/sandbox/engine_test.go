@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // fakeEngine serves the Host over HTTP on a listener of the host, so that a test
@@ -113,6 +115,12 @@ func (f *fake) mux() http.Handler {
 	handle("POST /run", func(r *http.Request) (any, error) {
 		return nil, f.run(r.Context(), r.FormValue("id"), strings.Fields(r.FormValue("args")), r.FormValue("app"))
 	})
+	handle("POST /direct", func(r *http.Request) (any, error) {
+		return nil, f.direct(r.Context(), r.FormValue("id"), strings.Fields(r.FormValue("args")), r.FormValue("app"))
+	})
+	handle("POST /exec", func(r *http.Request) (any, error) {
+		return f.exec(r.Context(), r.FormValue("id"), strings.Fields(r.FormValue("args")), r.FormValue("tty") != "")
+	})
 	handle("GET /containers", func(r *http.Request) (any, error) { return h.Containers(r.Context()) })
 	handle("POST /forget", func(r *http.Request) (any, error) { return nil, h.Forget(r.Context(), r.FormValue("id")) })
 	handle("POST /kill", func(r *http.Request) (any, error) {
@@ -172,6 +180,61 @@ func foreign(dir string) error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, "closed", "file"), nil, 0o600),
 		os.Chown(filepath.Join(dir, "closed"), 1337, 1337))
+}
+
+// direct makes a container that init starts itself.
+func (f *fake) direct(ctx context.Context, id string, args []string, app string) error {
+	bundle := filepath.Join(f.h.Dir(), "bundles", id)
+	root := filepath.Join(bundle, "rootfs")
+	if err := errors.Join(os.MkdirAll(root, 0o755), os.MkdirAll(filepath.Join(f.h.Dir(), "logs"), 0o755)); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(app)
+	if err == nil {
+		err = syscall.Mount("tmpfs", root, "tmpfs", 0, "")
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(root, "app"), b, 0o755)
+	}
+	spec := specs.Spec{
+		Root:    &specs.Root{Path: "rootfs"},
+		Process: &specs.Process{Args: append([]string{"/app"}, args...), Cwd: "/", User: specs.User{UID: 1337, GID: 1337}, Capabilities: &specs.LinuxCapabilities{}},
+		Mounts: []specs.Mount{
+			{Destination: "/proc", Type: "proc", Source: "proc"},
+			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs"},
+			{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"ro"}},
+		},
+		Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{
+			{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.NetworkNamespace},
+		}},
+	}
+	config, jsonErr := json.Marshal(spec)
+	if err := errors.Join(err, jsonErr, os.WriteFile(filepath.Join(bundle, "config.json"), config, 0o644)); err != nil {
+		return err
+	}
+	return f.h.Start(ctx, Process{ID: id, Bundle: bundle, Direct: true, RuncRoot: filepath.Join(f.h.Dir(), "runc"), Log: filepath.Join(f.h.Dir(), "logs", id)})
+}
+
+// exec runs one more process and tells its exit code and output.
+func (f *fake) exec(ctx context.Context, id string, args []string, tty bool) (string, error) {
+	p, err := json.Marshal(specs.Process{Args: append([]string{"/app"}, args...), Cwd: "/", User: specs.User{UID: 1337, GID: 1337}})
+	if err != nil {
+		return "", err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	output := r
+	code, err := f.h.Exec(ctx, Exec{ID: id, Process: p, Terminal: tty}, [3]*os.File{w, w, w}, func(master *os.File) { output = master })
+	w.Close()
+	if err != nil {
+		return "", err
+	}
+	b, _ := io.ReadAll(output) // a terminal ends with an error
+	return fmt.Sprintf("%d %s", code, b), nil
 }
 
 // run makes a bundle and starts it.

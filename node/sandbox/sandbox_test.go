@@ -79,6 +79,36 @@ func TestSandboxRunsContainers(t *testing.T) {
 
 // A container that cannot start says why in runc's words, leaves no line in the
 // log, and its id can be used again.
+// Init starts a container without runc, also as an ordinary user, and others
+// join it, with a terminal or not, until it ends or the engine gives up.
+func TestSandboxWithoutRunc(t *testing.T) {
+	w := startWorld(t)
+	w.must("/direct", "id", "c", "args", "deaf", "app", w.app)
+	if c := w.container("c"); !c.Running || !c.Direct || c.Pid == 0 {
+		t.Errorf("%+v", c)
+	}
+	if got := w.must("/exec", "id", "c", "args", "exit 7"); got != `7 exit 7\n` {
+		t.Errorf("exec: %q", got)
+	}
+	if got := w.must("/exec", "id", "c", "args", "exit 8", "tty", "yes"); got != `8 exit 8\r\n` {
+		t.Errorf("exec with a terminal: %q", got)
+	}
+	if _, _, err := w.post("/exec", "id", "nobody", "args", "exit 0"); err == nil || !strings.Contains(err.Error(), ErrGone.Error()) {
+		t.Errorf("exec in no container: %v", err)
+	}
+	kill9(t, w.status().EnginePid)
+	eventually(t, "a new engine joins it too", func() bool {
+		got, _, err := w.post("/exec", "id", "c", "args", "exit 9")
+		return err == nil && got == `9 exit 9\n`
+	})
+	w.must("/kill", "pid", fmt.Sprint(w.container("c").Pid))
+	eventually(t, "its end", func() bool { c := w.container("c"); return !c.Running && c.ExitCode == 137 })
+	w.must("/forget", "id", "c")
+	procs := descendants(w.status().Pid)
+	w.stop()
+	w.nothingLeft(procs)
+}
+
 func TestSandboxRefusesBadContainers(t *testing.T) {
 	w := startWorld(t)
 	_, _, err := w.post("/run", "id", "x", "args", "exit 0") // without its program

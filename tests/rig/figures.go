@@ -14,13 +14,19 @@ import (
 const tick = 10 * time.Millisecond
 
 // CPU is the processor time a process has used, in steps of 10 ms.
-func CPU(pid int) (total time.Duration) {
+func CPU(pid int) time.Duration { return cpu(pid, 2) }
+
+// CPUOfAll is CPU with that of the children it has waited for.
+func CPUOfAll(pid int) time.Duration { return cpu(pid, 4) }
+
+// cpu adds up the first n of utime, stime, cutime, cstime.
+func cpu(pid, n int) (total time.Duration) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
 	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	for _, t := range f[11:13] {
+	for _, t := range f[11 : 11+n] {
 		n, _ := strconv.Atoi(t)
 		total += time.Duration(n) * tick
 	}
