@@ -14,7 +14,10 @@ import (
 // 500 ms (the shortest interval there is, five seconds, at clock speed 10):
 // do they all stay healthy, and what does it cost.
 func (b *bench) density(ctx context.Context) error {
-	if err := b.Manifest("check: {command: [/app, healthcheck]}", "check: {command: [/app, healthcheck], interval: 5s, timeout: 2s}"); err != nil {
+	// As many tasks as are wanted, and no scaling: the checks use processor time.
+	if err := b.Manifest(
+		"check: {command: [/app, healthcheck]}", "check: {command: [/app, healthcheck], interval: 5s, timeout: 2s}",
+		"desired: 2\n  min: 2\n  max: 10", "desired: 20\n  min: 20\n  max: 20"); err != nil {
 		return err
 	}
 	if _, err := b.Run(ctx, "engine", "stop"); err != nil {
@@ -26,7 +29,15 @@ func (b *bench) density(ctx context.Context) error {
 	if _, err := b.Run(ctx, b.UpArgs()...); err != nil {
 		return err
 	}
-	if err := b.scale(ctx, 20); err != nil {
+	err := rig.Until(ctx, patience, "60 healthy tasks", func() (bool, error) {
+		n, err := b.healthyTasks(ctx)
+		if err != nil || n != 60 {
+			return false, err
+		}
+		tasks, err := b.Tasks("")
+		return len(tasks) == 60, err // those of before have ended
+	})
+	if err != nil {
 		return err
 	}
 	before, err := b.Tasks("")
