@@ -144,6 +144,7 @@ func changedTask(_ *store.Snapshot, c store.Change) []string {
 func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	defer a.tails.close()
 	defer a.cancel()
 	defer a.meta.close()
 	wg.Go(func() { a.tails.run(ctx) })

@@ -26,6 +26,8 @@ type tails struct {
 	inotify *os.File
 	watched map[string]int32 // folder -> watch
 	started chan struct{}    // closed when inotify is there
+	closed  bool
+	running sync.WaitGroup
 }
 
 func newTails(writer LogWriter, log *slog.Logger) *tails {
@@ -39,7 +41,7 @@ func newTails(writer LogWriter, log *slog.Logger) *tails {
 func (ts *tails) follow(ctx context.Context, cfg tailConfig) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.byID[cfg.id] != nil {
+	if ts.byID[cfg.id] != nil || ts.closed {
 		return
 	}
 	if err := prepareOffset(cfg.offset); err != nil {
@@ -52,7 +54,19 @@ func (ts *tails) follow(ctx context.Context, cfg tailConfig) {
 	ts.byID[cfg.id], ts.byPath[cfg.path] = t, t
 	ts.watch(filepath.Dir(cfg.path))
 	ctx, t.cancel = context.WithCancel(ctx)
-	go t.run(ctx)
+	ts.running.Go(func() { t.run(ctx) })
+}
+
+// close ends all tails and waits for them: the next agent reads on from where
+// they have noted that they were.
+func (ts *tails) close() {
+	ts.mu.Lock()
+	ts.closed = true
+	for _, t := range ts.byID {
+		t.cancel()
+	}
+	ts.mu.Unlock()
+	ts.running.Wait()
 }
 
 // watch adds a folder to inotify; ts.mu is held.
