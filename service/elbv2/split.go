@@ -24,8 +24,9 @@ func SplitTraffic(tx *store.Tx, ruleARN, to, from string, percent float64) error
 		if f := u.Actions[0].ForwardConfig; f != nil && f.TargetGroupStickinessConfig != nil {
 			sticky = f.TargetGroupStickinessConfig
 		}
-		if splits(tuples(u.Actions[0]), want) {
-			return nil
+		have := tuples(u.Actions[0])
+		if splits(have, want) || percent == 100 && len(have) == 1 && val(have[0].TargetGroupArn) == to {
+			return nil // a rule that only knows the one group is left so: the other may be about to go
 		}
 	}
 	u.Actions = []elbv2api.Action{{
