@@ -22,7 +22,8 @@ state) ask GET state ;;
 rm) ask POST rm ;;
 kill) ask POST kill -d "id=$2" ;;
 cleanup)
-	ask GET load >"$PEER_FOLDER/load.txt" 2>/dev/null || exit 0
+	seen=$(ask GET load 2>/dev/null) || exit 0 # it has ended already
+	echo "$seen" >"$PEER_FOLDER/load.txt"
 	ask POST cleanup || true
 	for _ in $(seq 300); do ask GET state >/dev/null 2>&1 || break; sleep 0.1; done
 	;;
