@@ -24,7 +24,10 @@ func nineteenDigits() string {
 // rollout is the service as control/rollout knows it.
 func (r ServiceRow) rollout(rd store.Reader) *rollout.Service {
 	s := &rollout.Service{
-		Desired: r.DesiredCount, Config: r.rolloutConfig(rd), LastCompleted: r.LastCompletedID, Ending: r.Status != active,
+		Desired: r.DesiredCount, Config: r.rolloutConfig(), LastCompleted: r.LastCompletedID, Ending: r.Status != active,
+	}
+	if c := &s.Config; c.Alarms && !c.Shifts() && c.Bake == 0 {
+		c.Bake = r.alarmBake(rd)
 	}
 	for _, d := range r.Deployments {
 		s.Deployments = append(s.Deployments, d.Deployment)
@@ -98,7 +101,7 @@ func firing(r store.Reader, row ServiceRow) (names []string) {
 }
 
 // rolloutConfig is the deployment configuration as control/rollout knows it.
-func (r ServiceRow) rolloutConfig(rd store.Reader) rollout.Config {
+func (r ServiceRow) rolloutConfig() rollout.Config {
 	in := r.Configuration
 	c := rollout.Config{
 		Strategy:              rollout.Strategy(in.Strategy),
@@ -129,18 +132,12 @@ func (r ServiceRow) rolloutConfig(rd store.Reader) rollout.Config {
 			c.Pauses = append(c.Pauses, rollout.Pause{Stage: rollout.Stage(stage), Timeout: minutes(orDefault(t.TimeoutInMinutes, 1440)), RollBack: t.Action != "CONTINUE"})
 		}
 	}
-	if c.Alarms && !c.Shifts() && c.Bake == 0 {
-		c.Bake = r.alarmBake(rd)
-	}
 	return c
 }
 
 // alarmBake is how long a rolling deployment is watched when it has alarms:
 // as long as the slowest of them takes to judge.
 func (r ServiceRow) alarmBake(rd store.Reader) (longest time.Duration) {
-	if rd == nil {
-		return 0 // whoever asks without a reader does not ask for this
-	}
 	for _, name := range r.alarms() {
 		if a, err := cloudwatch.Alarms.Get(rd, r.Key(name)); err == nil {
 			longest = max(longest, time.Duration(a.Period*a.Periods)*time.Second)

@@ -140,7 +140,7 @@ func (d *ServiceDeployment) follow(dep Deployment, row ServiceRow, now time.Time
 		d.Status, d.EndedAt, d.Stage, d.Production, d.Test = "SUCCESSFUL", now, "", 100, 100
 	case rollout.Failed:
 		d.Status, d.Reason, d.EndedAt = "STOPPED", d.why("stopped"), now
-		if dep.Failure.WantsRollback(row.rolloutConfig(nil), dep.Request) {
+		if dep.Failure.WantsRollback(row.rolloutConfig(), dep.Request) {
 			d.Status, d.Reason = "ROLLBACK_FAILED", "No rollback candidate was found to run the rollback."
 			if row.Deployments[0].RollsBack == dep.ID {
 				d.Status, d.Reason, d.EndedAt = "ROLLBACK_IN_PROGRESS", d.why("rolled back"), time.Time{}

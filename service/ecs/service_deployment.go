@@ -125,7 +125,7 @@ func describeRecord(r store.Reader, row ServiceRow, d ServiceDeployment) ecsapi.
 
 // breaker is the circuit breaker as the history has it.
 func (d ServiceDeployment) breaker(row ServiceRow) *ecsapi.ServiceDeploymentCircuitBreaker {
-	c := ServiceRow{Configuration: d.Configuration}.rolloutConfig(nil)
+	c := ServiceRow{Configuration: d.Configuration}.rolloutConfig()
 	out := &ecsapi.ServiceDeploymentCircuitBreaker{Status: d.monitored(c.Breaker.Enable, d.Failure == rollout.ByBreaker), FailureCount: new(int32(d.FailedTasks)), Threshold: new(int32(d.Threshold))}
 	if d.Threshold == 0 {
 		out.Threshold = new(int32(c.Breaker.Threshold(row.DesiredCount)))
