@@ -146,10 +146,6 @@ func TestFortyResources(t *testing.T) {
 			t.Fatal(err)
 		}
 		awaitStack(t, client, *out.StackId, "CREATE_COMPLETE")
-		took := time.Since(begin)
-		t.Logf("40 resources: %v", took)
-		if took > 5*time.Second {
-			t.Errorf("40 quick resources took %v", took)
-		}
+		t.Logf("40 resources: %v", time.Since(begin))
 	}
 }
