@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	scalingapi "github.com/slipway-dev/slipway/api/applicationautoscalingapi"
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/tests/rig"
@@ -61,6 +62,7 @@ func TestUpdatesLoseNoRequest(t *testing.T) {
 	}
 	t.Run("scaling", func(t *testing.T) {
 		w := world{t, w.Engine}
+		w.scaleByHand()
 		_, stop := w.load(32/len(services)+1, 10*time.Millisecond, services...)
 		for range *updates {
 			for _, n := range []int32{6, 2} {
@@ -76,6 +78,17 @@ func TestUpdatesLoseNoRequest(t *testing.T) {
 		}
 		w.lost(stop(), fmt.Sprintf("%d times from 6 tasks to 18 and back", *updates))
 	})
+}
+
+// scaleByHand suspends auto scaling, which would take idle tasks away again.
+func (w world) scaleByHand() {
+	w.Helper()
+	for _, s := range services {
+		call[scalingapi.RegisterScalableTargetInput, scalingapi.RegisterScalableTargetOutput](w, "application-autoscaling", "RegisterScalableTarget", &scalingapi.RegisterScalableTargetInput{
+			ServiceNamespace: "ecs", ResourceId: new("service/microservices-cluster-dev/" + s + "-service-dev"), ScalableDimension: "ecs:service:DesiredCount",
+			SuspendedState: &scalingapi.SuspendedState{DynamicScalingInSuspended: new(true), DynamicScalingOutSuspended: new(true)},
+		})
+	}
 }
 
 // lost fails the story when a request has failed.

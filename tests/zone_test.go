@@ -16,6 +16,7 @@ func TestChaos(t *testing.T) {
 	w := newWorld(t)
 	w.must(append(w.StartArgs(), "--speed", "10")...)
 	w.must("up")
+	w.scaleByHand()
 	t.Run("spot", func(t *testing.T) {
 		w := world{t, w.Engine}
 		before := w.pids("")
