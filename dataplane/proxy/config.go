@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 )
 
@@ -22,10 +23,30 @@ type Listener struct {
 	Addr  string   // socket, as given to Options.Listen
 	Names []string // host names without port, lower case
 	Port  int      // what clients see: X-Forwarded-Port, #{port}
-	TLS   *TLS     // nil: plain HTTP
+	TLS   *TLS     // nil: plain
 	Rules []Rule   // in order of evaluation; the last one normally has no condition
+	// TCP carries bytes to a group whatever they mean, by weight; Rules and Names are not looked at.
+	TCP *Forward
+	// Chain says which connections of the socket are meant. Listeners of one Addr with equal chains share those by Names.
+	Chain Chain
 
 	Settings Settings
+}
+
+// Chain selects connections of a socket. Of the chains that fit one, the most
+// specific is taken: by port first, then by the length of the prefix, then
+// Plain. A connection that fits none is closed. All listeners of a socket are
+// Redirected or none.
+type Chain struct {
+	// Redirected: packet filters sent the connections here; Port and Net are
+	// those of where they were going (SO_ORIGINAL_DST). A connection that was
+	// going to this socket itself is closed.
+	Redirected bool
+	Port       uint16       // 0 = any
+	Net        netip.Prefix // invalid = any
+	// Plain takes, of what would go to the listener with TLS that has otherwise the same chain, the connections that
+	// do not begin with a ClientHello.
+	Plain bool
 }
 
 // TLS is how a listener ends TLS.
@@ -33,6 +54,8 @@ type TLS struct {
 	Certificates []tls.Certificate // the first is the default; the others are chosen by server name
 	MinVersion   uint16            // default TLS 1.2
 	CipherSuites []uint16          // of TLS 1.2; nil: Go's choice
+	// Config ends TLS in place of all the above, such as pki.Side's, which asks for the certificate with every handshake.
+	Config *tls.Config
 }
 
 // Settings are the manners of a listener. The zero value forwards plainly:
@@ -49,6 +72,12 @@ type Settings struct {
 	TLSFields           bool          // X-Amzn-Tls-Version and -Cipher-Suite to targets
 	AccessLog           bool          // write a line to Options.AccessLog per request
 	ResponseFields      [][2]string   // header fields set on every response, replacing the target's
+	// Plain adds none of a load balancer's fields (X-Forwarded-*): what came goes on.
+	Plain bool
+	// TraceContext gives requests without a traceparent one (W3C Trace Context); one that came is passed on.
+	TraceContext bool
+	// ClientCert tells targets who the client proved to be: X-Forwarded-Client-Cert, in Envoy's form, replacing what came.
+	ClientCert bool
 }
 
 // Forwarded says what becomes of X-Forwarded-For.
@@ -83,6 +112,13 @@ const (
 	SourceIP    Field = "source-ip"
 )
 
+// The fields that meshes have besides, in Envoy's words.
+const (
+	QueryParameter Field = "query-parameter" // the values of Name
+	Scheme         Field = "scheme"
+	Port           Field = "port" // that the connection was going to
+)
+
 // Condition holds when any of its values matches. Values may hold the
 // wildcards * (any characters) and ? (one character), except for methods
 // (exact) and source-ip (CIDR blocks). Path is compared by case; host, header
@@ -93,7 +129,16 @@ type Condition struct {
 	Values []string
 	Query  []KeyValue // for QueryString; an empty key matches any key
 	Regex  []string   // regular expressions (RE2) besides Values, for path, host and header
+
+	// What meshes match by, always with regard to case.
+	Exact, Prefix, Suffix []string
+	Present               bool   // it is there, whatever its value
+	Range                 *Range // it is a whole number within
+	Not                   bool   // the condition holds when it otherwise would not
 }
+
+// Range is the whole numbers from From on and below To.
+type Range struct{ From, To int64 }
 
 // KeyValue is a query-string pattern.
 type KeyValue struct{ Key, Value string }
@@ -109,6 +154,36 @@ type Action struct {
 type Forward struct {
 	Groups []Weighted
 	Sticky time.Duration // group stickiness; 0 = off
+
+	Timeout time.Duration // of the whole exchange, answered 504; 0 = none
+	Idle    time.Duration // no byte either way; 0 = the listener's
+	Retry   *Retry        // nil: only what is safe, see the package's invariants
+	Rewrite *Rewrite
+}
+
+// Retry says when a request is sent once more, to another target where there
+// is one, unless its body was too long to be kept (64 KiB). Between tries is
+// a random time of up to Backoff, doubled with each.
+type Retry struct {
+	Max     int
+	PerTry  time.Duration // 0 = what is left of the Timeout
+	Backoff time.Duration // default 25 ms, at most ten times that
+
+	Connect bool  // no connection was had
+	Reset   bool  // the connection ended, or the time of the try, before any byte of a response
+	Refused bool  // an HTTP/2 stream was refused
+	Status  []int // answers; 5 stands for 500 to 599
+	GRPC    []int // status codes of answers without a body
+}
+
+// Rewrite changes what the target is asked for. Zero members change nothing.
+type Rewrite struct {
+	Host   string
+	Path   string // replaces the path
+	Prefix string // replaces Match, which the path begins with
+	Match  string
+	// Regex and Substitute replace in the path (RE2, \1 for groups).
+	Regex, Substitute string
 }
 
 // Weighted is a group with its share; weight 0 gets nothing.
@@ -165,6 +240,28 @@ type Group struct {
 	Targets   []Target
 
 	ConnectTimeout time.Duration // default 10 s
+
+	// Original has one target: where the client's connection was going before it was redirected. Targets is empty.
+	Original bool
+	Outlier  *Outlier
+	Limits   Limits
+}
+
+// Outlier ejects a target for a while after a row of failures: answers of
+// 500 to 599, and connections that failed. At least one target stays.
+type Outlier struct {
+	Errors     int           // in a row
+	Interval   time.Duration // of looking, which is also when ejected ones come back
+	Ejection   time.Duration // times the number of ejections in a row
+	MaxPercent int           // of the group
+}
+
+// Limits are what a group bears; a request beyond is answered 503 at once. 0
+// is no limit.
+type Limits struct {
+	Conns    int // to its targets
+	Pending  int // requests that wait for one of them (HTTP/1.1)
+	Requests int // in flight (HTTP/2)
 }
 
 // Sticky keeps a client on its target by cookie.
