@@ -26,7 +26,7 @@ var rules = []struct {
 	{"api", []string{"api"}, "generated contracts stand alone"},
 	{"kernel", []string{"kernel", "api"}, "mechanism knows no AWS service"},
 	{"control", []string{"control"}, "decisions are pure: no I/O, no clock, no store"},
-	{"dataplane", []string{"kernel", "dataplane"}, "moves bytes; services tell it where"},
+	{"dataplane", []string{"kernel", "dataplane", "api"}, "moves bytes; services tell it where"},
 	{"telemetry", []string{"kernel", "telemetry"}, "keeps lines and numbers; services give them names"},
 	{"node", []string{"kernel", "node", "telemetry"}, "runs things; services decide what"},
 	{"service", []string{"kernel", "api", "control", "dataplane", "node", "telemetry", "service"}, "one package per AWS service"},
@@ -39,6 +39,7 @@ var rules = []struct {
 	{"bench", nil, "measures whatever it likes"},
 	{"internal", []string{"internal"}, "tests of the house"},
 	{"tests", nil, "stories with real clients use all of it"},
+	{"cmd/slipway-proxy", []string{"dataplane"}, "the sidecar is small"},
 	{"cmd", []string{"cli", "engine", "node/sandbox", "node/runtime/reaper"}, "the binary joins client and daemon"},
 }
 
