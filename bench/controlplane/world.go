@@ -39,6 +39,9 @@ func (*world) Pull(context.Context, agent.Task, string) (runtime.Image, error) {
 // Attach, Detach, Apply and Remove say that it is done.
 func (*world) Attach(context.Context, string, string) (string, error) { return "/played", nil }
 
+// Intercept does nothing.
+func (*world) Intercept(context.Context, string, string, vpc.Interception) error { return nil }
+
 // Detach does nothing.
 func (*world) Detach(context.Context, string, string) error { return nil }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/loop"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/node/vpc"
 )
 
 // Network puts tasks on their VPC. node/vpc is one.
@@ -18,6 +19,9 @@ type Network interface {
 	// Attach makes the network namespace of a network interface and returns
 	// its path. It is idempotent and waits until the VPC knows the interface.
 	Attach(ctx context.Context, vpc, eni string) (netns string, err error)
+	// Intercept leads the traffic of an attached interface through the task's
+	// proxy. It is idempotent, and ends with the interface.
+	Intercept(ctx context.Context, vpc, eni string, i vpc.Interception) error
 	// Detach removes it; nil when it is gone already.
 	Detach(ctx context.Context, vpc, eni string) error
 	// Listen opens a socket inside the VPC.

@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/runtime"
+	"github.com/slipway-dev/slipway/node/vpc"
 )
 
 var scope = arn.Scope{Account: "123456789012", Region: "us-east-1"}
@@ -44,7 +45,7 @@ func newWorld(t testing.TB) *world {
 	}
 	return &world{
 		t: t, store: s, driver: runtime.NewSimulated(), dir: t.TempDir(),
-		network: &fakeNetwork{attached: map[string]bool{}}, images: &fakeImages{missing: map[string]bool{}},
+		network: newFakeNetwork(), images: &fakeImages{missing: map[string]bool{}},
 	}
 }
 
@@ -170,10 +171,16 @@ func after(c agent.Container, condition, dependency string) agent.Container {
 }
 
 type fakeNetwork struct {
-	mu       sync.Mutex
-	attached map[string]bool
-	delay    time.Duration
-	err      error
+	mu          sync.Mutex
+	attached    map[string]bool
+	intercepted map[string]vpc.Interception
+	delay       time.Duration
+	err         error
+	noProxy     error // of Intercept
+}
+
+func newFakeNetwork() *fakeNetwork {
+	return &fakeNetwork{attached: map[string]bool{}, intercepted: map[string]vpc.Interception{}}
 }
 
 func (n *fakeNetwork) Attach(ctx context.Context, _, eni string) (string, error) {
@@ -191,10 +198,21 @@ func (n *fakeNetwork) Attach(ctx context.Context, _, eni string) (string, error)
 	return "", nil
 }
 
+func (n *fakeNetwork) Intercept(_ context.Context, _, eni string, i vpc.Interception) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.noProxy != nil || !n.attached[eni] {
+		return errors.Join(n.noProxy, errors.New("not attached"))
+	}
+	n.intercepted[eni] = i
+	return nil
+}
+
 func (n *fakeNetwork) Detach(_ context.Context, _, eni string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.attached, eni)
+	delete(n.intercepted, eni)
 	return nil
 }
 

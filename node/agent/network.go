@@ -6,11 +6,16 @@ import (
 	"strings"
 )
 
-// attachNetwork joins the task to its VPC.
+// attachNetwork joins the task to its VPC. Its traffic goes through its proxy
+// before any container is there; after a restart this is said again.
 func (a *Agent) attachNetwork(l *live) (bool, error) {
-	vpc, eni := l.row.VPC, l.row.Interface
+	row := l.row
 	begin(a, l, &l.attach, func(ctx context.Context) (string, error) {
-		return a.cfg.Network.Attach(ctx, vpc, eni)
+		netns, err := a.cfg.Network.Attach(ctx, row.VPC, row.Interface)
+		if err == nil && row.Proxy != nil {
+			err = a.cfg.Network.Intercept(ctx, row.VPC, row.Interface, row.Proxy.Interception)
+		}
+		return netns, err
 	})
 	_, done, err := result(l, &l.attach)
 	if err != nil {

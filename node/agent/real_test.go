@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-dev/slipway/node/runtime/image"
 	"github.com/slipway-dev/slipway/node/runtime/runc"
 	"github.com/slipway-dev/slipway/node/runtime/runtimetest"
+	"github.com/slipway-dev/slipway/node/vpc"
 )
 
 // real is a world with real containers, a store on the disk and real time.
@@ -55,7 +56,7 @@ func newReal(t *testing.T) *real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.world = &world{t: t, store: s, dir: filepath.Join(r.dir, "agent"), network: &fakeNetwork{attached: map[string]bool{}}, logs: r.log}
+	r.world = &world{t: t, store: s, dir: filepath.Join(r.dir, "agent"), network: newFakeNetwork(), logs: r.log}
 	r.start()
 	t.Cleanup(func() {
 		r.kill()
@@ -88,6 +89,10 @@ func (r *real) Listen(ctx context.Context, _, network, _ string) (net.Listener, 
 
 func (r *real) Attach(ctx context.Context, vpc, eni string) (string, error) {
 	return r.network.Attach(ctx, vpc, eni)
+}
+
+func (r *real) Intercept(ctx context.Context, vpc, eni string, i vpc.Interception) error {
+	return r.network.Intercept(ctx, vpc, eni, i)
 }
 
 func (r *real) Detach(ctx context.Context, vpc, eni string) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/node/vpc"
 )
 
 // Tasks holds what shall run, keyed by task ARN.
@@ -57,6 +58,7 @@ type Task struct {
 
 	Containers []Container
 	Volumes    []Volume
+	Proxy      *Proxy // nil: the traffic goes as it comes
 
 	// Stopped asks for the end of the task. It only ever turns true.
 	Stopped       bool
@@ -127,6 +129,13 @@ type Mount struct {
 	Volume   string
 	Path     string
 	ReadOnly bool
+}
+
+// Proxy says that a container of the task gets the task's traffic: which it
+// is, and what it gets (proxyConfiguration of type APPMESH).
+type Proxy struct {
+	Container string
+	vpc.Interception
 }
 
 // Volume is storage that the containers of one task share; it ends with the task.

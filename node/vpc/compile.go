@@ -76,7 +76,10 @@ func (r *Ruleset) entries(c Config) {
 
 // services are reachable whatever the security groups say, as on AWS.
 func services(c Config) []Match {
-	m := []Match{{Dst: host(Metadata), Protocol: TCP, Low: 80, High: 80, Do: Accept}}
+	m := []Match{
+		{Dst: host(Metadata), Protocol: TCP, Low: 80, High: 80, Do: Accept},
+		{Dst: host(Metadata), Protocol: TCP, Low: MeshPort, High: MeshPort, Do: Accept},
+	}
 	if !c.DNS {
 		return m
 	}

@@ -104,7 +104,7 @@ func mayPass(c Config, p packet) bool {
 	if p.stateWrong && p.link != "" {
 		return false
 	}
-	if p.dst == Metadata && p.protocol == TCP && p.port == 80 {
+	if p.dst == Metadata && p.protocol == TCP && (p.port == 80 || p.port == MeshPort) {
 		return true
 	}
 	if c.DNS && (p.dst == Resolver || p.dst == c.DNSAddr()) && (p.protocol == TCP || p.protocol == UDP) && p.port == 53 {
@@ -221,7 +221,7 @@ func TestCompiledRulesDecideAsDocumented(t *testing.T) {
 		for range 100 {
 			p := packet{
 				src: rapid.SampledFrom(addrs).Draw(t, "src"), dst: rapid.SampledFrom(addrs).Draw(t, "dst"), protocol: rapid.SampledFrom([]int{ICMP, TCP, UDP, 50}).Draw(t, "protocol"),
-				port: rapid.SampledFrom([]int{0, 8, 53, 54, 80, 443, 65535}).Draw(t, "port"), code: rapid.IntRange(0, 1).Draw(t, "code"),
+				port: rapid.SampledFrom([]int{0, 8, 53, 54, 80, 443, MeshPort, 65535}).Draw(t, "port"), code: rapid.IntRange(0, 1).Draw(t, "code"),
 				notTheirs: rapid.IntRange(0, 9).Draw(t, "established") == 0, stateWrong: rapid.IntRange(0, 9).Draw(t, "invalid") == 0,
 			}
 			switch rapid.IntRange(0, 9).Draw(t, "link") {

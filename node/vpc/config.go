@@ -10,7 +10,8 @@ import (
 // Addresses that the router of every VPC answers at, besides the resolver at
 // the VPC's base address plus two.
 var (
-	// Metadata serves task metadata and credentials, TCP port 80.
+	// Metadata serves task metadata and credentials at TCP port 80, and the
+	// configuration of a mesh at MeshPort.
 	Metadata = netip.MustParseAddr("169.254.170.2")
 	// Resolver is the other address of the VPC's DNS server, port 53.
 	Resolver = netip.MustParseAddr("169.254.169.253")

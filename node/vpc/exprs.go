@@ -39,6 +39,7 @@ func (m Match) exprs() []expr.Any {
 	case Invalid:
 		e = append(e, state(expr.CtStateBitINVALID)...)
 	}
+	e = append(e, m.Owner.exprs()...)
 	e = append(e, m.Src.exprs(sourceAddr)...)
 	e = append(e, m.Dst.exprs(destinationAddr)...)
 	e = append(e, traffic(m)...)
@@ -61,9 +62,22 @@ func verdict(m Match) []expr.Any {
 			&expr.Immediate{Register: reg2, Data: binaryutil.BigEndian.PutUint16(m.To.Port())},
 			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg1, RegProtoMin: reg2},
 		}
+	case Reset:
+		return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}
 	default:
 		return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
 	}
+}
+
+func (o Owner) exprs() []expr.Any {
+	key := expr.MetaKeySKUID
+	switch o.Of {
+	case AnyOwner:
+		return nil
+	case ByGroup:
+		key = expr.MetaKeySKGID
+	}
+	return []expr.Any{&expr.Meta{Key: key, Register: reg1}, equal(binaryutil.NativeEndian.PutUint32(o.ID))}
 }
 
 // exprs matches an address of the packet.

@@ -161,6 +161,10 @@ func hookOf(name string) *hook {
 		return &hook{"nat", unix.NF_INET_PRE_ROUTING, -100}
 	case output:
 		return &hook{"filter", unix.NF_INET_LOCAL_OUT, 0}
+	case guard:
+		return &hook{"filter", unix.NF_INET_LOCAL_OUT, -150}
+	case intercepted:
+		return &hook{"nat", unix.NF_INET_LOCAL_OUT, -100}
 	}
 	return nil
 }

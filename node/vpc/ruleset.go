@@ -2,9 +2,9 @@ package vpc
 
 import "net/netip"
 
-// Ruleset is a packet filter as data: named sets and named chains. Chains
-// prerouting, output and redirect are entered by the kernel, the others by
-// jumps. A packet that reaches the end of an entry chain passes.
+// Ruleset is a packet filter as data: named sets and named chains. The entry
+// chains are entered by the kernel, the others by jumps. A packet that reaches
+// the end of an entry chain passes.
 type Ruleset struct {
 	Sets   map[string][]netip.Addr
 	Chains map[string][]Match
@@ -22,7 +22,10 @@ type Binding struct {
 const (
 	prerouting = "prerouting" // every packet that comes in by a link
 	output     = "output"     // every packet that the router sends itself
-	redirect   = "redirect"   // the first packet of each connection, after prerouting let it pass
+	redirect   = "redirect"   // the first packet of each connection that comes in, after prerouting let it pass
+
+	guard       = "guard"       // every packet that the task sends, before intercepted
+	intercepted = "intercepted" // the first packet of each connection that the task makes
 )
 
 // Match is one rule: when all of its conditions hold, Do is done. Zero
@@ -32,6 +35,7 @@ type Match struct {
 	Loopback bool // came in by lo
 	Forged   bool // link and source address are not in Bindings
 	Src, Dst Peer
+	Owner    Owner
 	// Protocol is an IP protocol number, 0 for any. Low and High bound the
 	// destination port of TCP and UDP, unless both are 0.
 	Protocol  uint8
@@ -62,6 +66,23 @@ type Peer struct {
 	Not  bool
 }
 
+// Owner is a condition on the process that sends the packet: the user or group
+// that it had when it made the socket. Packets of the kernel have no owner.
+type Owner struct {
+	Of OwnerKind
+	ID uint32
+}
+
+// OwnerKind says what of the process is looked at.
+type OwnerKind uint8
+
+// Kinds of owners.
+const (
+	AnyOwner OwnerKind = iota
+	ByUser
+	ByGroup
+)
+
 // Action is what a rule does.
 type Action uint8
 
@@ -73,4 +94,5 @@ const (
 	Jump
 	Goto
 	DNAT
+	Reset // of a TCP connection: its client sees it refused
 )
