@@ -37,11 +37,14 @@ func check(d *decoder, m *Manifest, o Options) {
 	if c.sound("monitoring") {
 		c.monitoring()
 	}
+	if c.sound("mesh", "defaults") {
+		c.unmeshed("defaults")
+	}
 	if len(m.Services) == 0 && c.sound("services") {
 		c.wrong("services", "at least one service is needed")
 	}
 	for i := range m.Services {
-		if c.sound("defaults", "services."+m.Services[i].Name) {
+		if c.sound("defaults", "mesh", "services."+m.Services[i].Name) {
 			c.service(&m.Services[i])
 		}
 	}

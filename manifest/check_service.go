@@ -24,6 +24,7 @@ func (c checker) service(s *Service) {
 	c.timing(&s.Settings, at)
 	c.rollout(s, at)
 	c.scaling(s, at)
+	c.mesh(s, at)
 	for i, name := range s.Calls {
 		called, ok := c.m.Service(name)
 		where := fmt.Sprintf("%s.calls[%d]", at, i)

@@ -25,6 +25,9 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect
 	switch {
 	case v.Type() == durationType:
 		span, err := parseDuration(n.Value)
+		if err == nil {
+			err = whole(span, n.Value, tag.Get("fine") != "")
+		}
 		if err != nil {
 			d.errorf(at, path, "%s", err)
 			return

@@ -33,6 +33,7 @@ type Manifest struct {
 	Network      Network           `yaml:"network" doc:"The VPC."`
 	Cluster      Cluster           `yaml:"cluster" doc:"The ECS cluster and the capacity its tasks run on."`
 	LoadBalancer LoadBalancer      `yaml:"loadBalancer" doc:"The application load balancer in front of the services."`
+	Mesh         Mesh              `yaml:"mesh" doc:"The service mesh."`
 	Monitoring   Monitoring        `yaml:"monitoring" doc:"What watches the platform."`
 	Defaults     Settings          `yaml:"defaults" doc:"Settings of every service that does not say otherwise."`
 	Services     []Service         `yaml:"services" required:"true" keyed:"[a-z]([a-z0-9-]{0,18}[a-z0-9])?" doc:"The services, by name."`

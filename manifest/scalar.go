@@ -24,13 +24,22 @@ func (d Duration) String() string {
 // Seconds is the span in whole seconds, which is how AWS counts.
 func (d Duration) Seconds() int { return int(time.Duration(d) / time.Second) }
 
+// whole says what is wrong with a span that AWS cannot express: most are whole seconds, some (fine) whole milliseconds.
+func whole(d Duration, text string, fine bool) error {
+	unit, name := time.Second, "seconds"
+	if fine {
+		unit, name = time.Millisecond, "milliseconds"
+	}
+	if time.Duration(d)%unit != 0 {
+		return fmt.Errorf("%q is not a whole number of %s, which is what AWS counts in", text, name)
+	}
+	return nil
+}
+
 func parseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		return 0, fmt.Errorf("%q is no time span; write it with its unit, as in 500ms, 10s, 2m or 1h30m", s)
-	}
-	if d%time.Second != 0 {
-		return 0, fmt.Errorf("%q is not a whole number of seconds, which is what AWS counts in", s)
 	}
 	return Duration(d), nil
 }

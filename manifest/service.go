@@ -1,5 +1,7 @@
 package manifest
 
+import "time"
+
 // Service is one service: where its image comes from, how it is reached, and its settings.
 type Service struct {
 	Name string `yaml:"-" key:"true"`
@@ -41,6 +43,12 @@ type Settings struct {
 	ReadOnlyRoot bool     `yaml:"readOnlyRoot" default:"true" doc:"Mount the container's root file system read-only."`
 	Exec         bool     `yaml:"exec" default:"true" doc:"Allow commands in running containers (ECS Exec)."`
 	LogRetention int      `yaml:"logRetention" default:"7" enum:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" doc:"Days the log is kept."`
+
+	Protocol string   `yaml:"protocol" default:"http" enum:"http|http2|grpc|tcp" doc:"What the port speaks."`
+	Timeout  Duration `yaml:"timeout" default:"15s" range:"0s..1h" fine:"true" doc:"Time a call by another service may take, tries included; with tcp the time a connection may be idle. 0: any. The mesh keeps it."`
+	Retries  Retries  `yaml:"retries" doc:"How a call by another service is tried again. The mesh does it."`
+	Outlier  Outlier  `yaml:"outlier" doc:"When callers leave a task out that fails. The mesh does it."`
+	Pool     Pool     `yaml:"pool" doc:"What a task takes from callers at once. The mesh keeps it."`
 
 	Scaling Scaling `yaml:"scaling" doc:"What auto scaling between min and max goes by."`
 	Rollout Rollout `yaml:"rollout" doc:"How a new version replaces the old one."`
@@ -84,10 +92,16 @@ func (s *Service) fill(index int) {
 }
 
 // scale fits numbers nobody wrote to those somebody did: desired: 1 alone means at least one task too, cpu: 1024 alone is twice that
-// memory, the least Fargate has.
+// memory, the least Fargate has, and no try may take longer than the call.
 func (s *Service) scale(written func(key string) bool) {
 	if !written("memory") {
 		s.Memory = 2 * s.CPU
+	}
+	if s.Protocol == TCP && !written("timeout") {
+		s.Timeout = Duration(time.Hour) // connections that rest are usual
+	}
+	if !written("retries.perTryTimeout") && s.Timeout > 0 {
+		s.Retries.PerTryTimeout = min(s.Retries.PerTryTimeout, s.Timeout)
 	}
 	if !written("desired") {
 		if written("max") {

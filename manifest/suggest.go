@@ -24,8 +24,9 @@ func suggest(word string, allowed []string) string {
 	if len(word) > 64 {
 		return ""
 	}
+	plain := strings.NewReplacer("_", "", "-", "").Replace(word) // per_try_timeout is perTryTimeout
 	for _, candidate := range allowed {
-		if strings.EqualFold(word, candidate) || len(word) > 2 && strings.HasPrefix(candidate, word) {
+		if strings.EqualFold(word, candidate) || strings.EqualFold(plain, candidate) || len(word) > 2 && strings.HasPrefix(candidate, word) {
 			return fmt.Sprintf(" (did you mean %q?)", candidate)
 		}
 		if d := distance(word, candidate); d <= limit {

@@ -78,7 +78,7 @@ func (r *renderer) rulesListener() string {
 	return "HttpListener"
 }
 
-// groups renders the security groups: clients reach the balancer, the balancer reaches the services' ports, tasks reach each other. Rules
+// groups renders the security groups: clients reach the balancer, the balancer reaches the services' entrances, tasks reach each other. Rules
 // between the two groups are resources of their own, or the groups would depend on each other in a circle.
 func (r *renderer) groups() {
 	l := r.m.LoadBalancer
@@ -98,13 +98,7 @@ func (r *renderer) groups() {
 	r.add("TaskSecurityGroup", "AWS::EC2::SecurityGroup", Object{
 		{"GroupDescription", "Tasks: from the load balancer and from each other"}, {"VpcId", ref("Vpc")}, r.tagged("tasks"),
 	})
-	// Services wait for this rule alone, and the rule for the way out, so that not every service has to name it all.
-	r.add("TaskToTask", "AWS::EC2::SecurityGroupIngress", Object{
-		{"GroupId", ref("TaskSecurityGroup")},
-		{"IpProtocol", "-1"},
-		{"SourceSecurityGroupId", ref("TaskSecurityGroup")},
-		{"Description", "Tasks of this platform"},
-	}, r.outward...)
+	r.peers()
 	var out []Object
 	for _, port := range r.servicePorts() {
 		out = append(out, Object{
@@ -132,6 +126,47 @@ func (r *renderer) groups() {
 	})
 }
 
+// peers renders the rules by which tasks reach each other: all of them on all ports, in a mesh on the ports of the services alone. Services
+// wait for these rules, and the rules for the way out, so that not every service has to name it all.
+func (r *renderer) peers() {
+	rule := func(id string, traffic ...Field) {
+		r.among = append(r.among, id)
+		r.add(id, "AWS::EC2::SecurityGroupIngress", append(Object{
+			{"GroupId", ref("TaskSecurityGroup")}, {"SourceSecurityGroupId", ref("TaskSecurityGroup")}, {"Description", "Tasks of this platform"},
+		}, traffic...), r.outward...)
+	}
+	if !r.meshed() {
+		rule("TaskToTask", Field{"IpProtocol", "-1"})
+		return
+	}
+	for _, ports := range r.meshPorts() {
+		rule(fmt.Sprintf("TaskToTask%d", ports[0]), Field{"IpProtocol", "tcp"}, Field{"FromPort", ports[0]}, Field{"ToPort", ports[1]})
+	}
+	if len(r.among) == 0 { // nobody takes calls
+		r.among = r.outward
+	}
+}
+
+// meshPorts lists the ports on which services take calls as ranges, first and last.
+func (r *renderer) meshPorts() [][2]int {
+	var ports []int
+	for i := range r.m.Services {
+		if s := &r.m.Services[i]; s.Port != 0 {
+			ports = append(ports, s.Port)
+		}
+	}
+	slices.Sort(ports)
+	var out [][2]int
+	for _, port := range slices.Compact(ports) {
+		if last := len(out) - 1; last >= 0 && out[last][1] == port-1 {
+			out[last][1] = port
+		} else {
+			out = append(out, [2]int{port, port})
+		}
+	}
+	return out
+}
+
 // albToTask is the rule that lets the load balancer reach a port of the tasks.
 func albToTask(port int) string { return fmt.Sprintf("AlbToTask%d", port) }
 
@@ -139,8 +174,8 @@ func albToTask(port int) string { return fmt.Sprintf("AlbToTask%d", port) }
 func (r *renderer) servicePorts() []int {
 	var ports []int
 	for i := range r.m.Services {
-		if s := &r.m.Services[i]; s.Public() && !slices.Contains(ports, s.Port) {
-			ports = append(ports, s.Port)
+		if s := &r.m.Services[i]; s.Public() && !slices.Contains(ports, r.entrance(s).port) {
+			ports = append(ports, r.entrance(s).port)
 		}
 	}
 	return ports
@@ -170,7 +205,7 @@ func (r *renderer) targetGroup(id string, s *manifest.Service) {
 		{"VpcId", ref("Vpc")},
 		{"TargetType", "ip"},
 		{"Protocol", "HTTP"},
-		{"Port", s.Port},
+		{"Port", r.entrance(s).port},
 		{"HealthCheckPath", s.Health.Path},
 		{"HealthCheckIntervalSeconds", s.Health.Interval.Seconds()},
 		{"HealthCheckTimeoutSeconds", s.Health.Timeout.Seconds()},

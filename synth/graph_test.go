@@ -123,8 +123,9 @@ func (g graph) reaches(from, to string) bool {
 
 // What would go wrong on AWS if the order were left to chance.
 func TestServicesWaitForWhatTheirTasksNeed(t *testing.T) {
-	g := graphOf(t, render(t, load(t, "../slipway.yaml")).JSON())
+	g := graphOf(t, render(t, reference(t, true)).JSON())
 	for _, need := range []string{
+		"OrderNode", "Mesh", "TaskToTask8080",
 		"Cluster", "HttpListener", "OrderRule", "OrderLogGroup", "OrderExecutionRole", "OrderRepository", "NatGateway1", "InternetGatewayAttachment",
 		"PrivateSubnet3DefaultRoute", "PrivateSubnet3RouteTableAssociation", "EcrApiEndpoint", "EcrDkrEndpoint", "LogsEndpoint", "S3Endpoint",
 	} {
@@ -172,14 +173,17 @@ func anyManifest(t *rapid.T) string {
 	if rapid.Bool().Draw(t, "https") {
 		b.WriteString("loadBalancer: {internal: true, https: {certificate: 'arn:aws:acm:us-east-1:1:certificate/x'}}\n")
 	}
+	mesh := rapid.Bool().Draw(t, "mesh")
+	fmt.Fprintf(&b, "mesh: {enabled: %t, tls: %s, egress: %s}\n", mesh, pick("tls", "strict", "permissive", "disabled"), pick("egress", "drop", "allow"))
 	b.WriteString("services:\n")
 	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"web", "api", "user-api", "http", "nat-gateway1", "vpc", "load-balancer", "alb-to-task80", "task", "s3", "cluster"}),
 		1, 6, rapid.ID).Draw(t, "services")
 	for i, name := range names {
 		fmt.Fprintf(&b, "  %s: {%s", name, pick("source", "build: x", "image: nginx", "dockerfile: Dockerfile"))
 		if port := pick("port", "", "80", "8080"); port != "" {
-			fmt.Fprintf(&b, ", port: %s%s", port, pick("paths", "", ", paths: []", fmt.Sprintf(", paths: [/p%d]", i)))
+			fmt.Fprintf(&b, ", port: %s, protocol: %s%s", port, pick("protocol", "http", "http", "http2", "grpc", "tcp"), pick("paths", "", ", paths: []", fmt.Sprintf(", paths: [/p%d]", i)))
 		}
+		b.WriteString(pick("tuning", "", ", timeout: 0s", ", timeout: 1m, outlier: {maxServerErrors: 0}", ", retries: {max: 0, on: []}"))
 		if i > 0 {
 			fmt.Fprintf(&b, ", calls: [%s]", pick("calls", "", names[i-1]))
 		}
@@ -189,7 +193,7 @@ func anyManifest(t *rapid.T) string {
 }
 
 func TestGoldenTemplatesAreSound(t *testing.T) {
-	for _, file := range []string{"reference", "frugal", "lavish"} {
+	for _, file := range []string{"reference", "mesh", "frugal", "lavish"} {
 		data, err := os.ReadFile("testdata/" + file + ".template.json")
 		if err != nil {
 			t.Fatal(err)

@@ -40,6 +40,18 @@ func (n Names) Container(svc string) string { return svc + "-container" }
 // Host is the private name: payment.dev.local.
 func (n Names) Host(s *manifest.Service) string { return s.DNS + "." + n.Namespace() }
 
+// Mesh is the service mesh: microservices-mesh-dev.
+func (n Names) Mesh() string { return n.Platform + "-mesh-" + n.Environment }
+
+// Node is a service's virtual node: payment-node-dev.
+func (n Names) Node(svc string) string { return svc + "-node-" + n.Environment }
+
+// Router is a service's virtual router: payment-router-dev.
+func (n Names) Router(svc string) string { return svc + "-router-" + n.Environment }
+
+// Route is a service's route: payment-route-dev.
+func (n Names) Route(svc string) string { return svc + "-route-" + n.Environment }
+
 // Tag is a Name tag's value: microservices-dev-vpc.
 func (n Names) Tag(what string) string { return n.Platform + "-" + n.Environment + "-" + what }
 

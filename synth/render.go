@@ -2,7 +2,7 @@
 // be pushed, and the cloud assembly that the CDK CLI deploys.
 //
 // It is pure: no clock, no network, no machine; the same manifest gives the same bytes. Each file renders one concern, in the order in which
-// a reader would build the platform by hand (network, registry, cluster, balancer, then each service). References between resources are
+// a reader would build the platform by hand (network, registry, cluster, mesh, balancer, then each service). References between resources are
 // made by intrinsic functions, so the engine and AWS see the same graph; explicit DependsOn stands only where a real dependency has no
 // reference, with the reason beside it. Everything a template makes goes away with its stack.
 package synth
@@ -29,6 +29,7 @@ type renderer struct {
 
 	public, private []string // ids of the subnets
 	outward         []string // ids of what a task needs to reach the registry and the log service
+	among           []string // ids of the rules by which tasks reach each other, and with them all that is outward
 }
 
 // Render turns a manifest into the template of its stack.
@@ -39,6 +40,7 @@ func Render(m *manifest.Manifest) (*Template, error) {
 	r.endpoints()
 	r.registry()
 	r.cluster()
+	r.mesh()
 	r.balancer()
 	r.shiftingRoles()
 	for i := range m.Services {
@@ -77,6 +79,9 @@ func Tags(m *manifest.Manifest) map[string]string {
 func (r *renderer) outputs() {
 	r.output("VpcId", "The VPC", ref("Vpc"))
 	r.output("ClusterName", "The ECS cluster", ref("Cluster"))
+	if r.meshed() {
+		r.output("MeshName", "The service mesh", sub("${Mesh.MeshName}"))
+	}
 	r.output("LoadBalancerDns", "Name under which the load balancer answers", getAtt("LoadBalancer", "DNSName"))
 	for i := range r.m.Services {
 		if s := &r.m.Services[i]; s.Built() {

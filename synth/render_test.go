@@ -26,6 +26,14 @@ func load(t testing.TB, path string) *manifest.Manifest {
 	return m
 }
 
+// reference is the manifest of the reference platform, with a mesh or without.
+func reference(t testing.TB, mesh bool) *manifest.Manifest {
+	t.Helper()
+	m := load(t, "../slipway.yaml")
+	m.Mesh.Enabled = mesh
+	return m
+}
+
 func render(t testing.TB, m *manifest.Manifest) *synth.Template {
 	t.Helper()
 	template, err := synth.Render(m)
@@ -37,12 +45,14 @@ func render(t testing.TB, m *manifest.Manifest) *synth.Template {
 
 // The golden templates are checked with cfn-lint in continuous integration (make lint), which knows every property of every type.
 func TestTemplatesAreAsTheGoldenOnes(t *testing.T) {
-	for path, file := range map[string]string{
-		"../slipway.yaml":      "testdata/reference.template.json",
-		"testdata/frugal.yaml": "testdata/frugal.template.json",
-		"testdata/lavish.yaml": "testdata/lavish.template.json",
+	for name, m := range map[string]*manifest.Manifest{
+		"reference": reference(t, false),
+		"mesh":      reference(t, true),
+		"frugal":    load(t, "testdata/frugal.yaml"),
+		"lavish":    load(t, "testdata/lavish.yaml"),
 	} {
-		template := render(t, load(t, path))
+		file := "testdata/" + name + ".template.json"
+		template := render(t, m)
 		got := template.JSON()
 		if *update {
 			if err := os.WriteFile(file, got, 0o644); err != nil {
@@ -68,8 +78,7 @@ func TestReferencePlatformFitsIntoOneRequest(t *testing.T) {
 
 // The names users type: commands, scripts and dashboards depend on each of them.
 func TestReferencePlatformHasTheNamesUsersType(t *testing.T) {
-	m := load(t, "../slipway.yaml")
-	template := render(t, m)
+	template := render(t, reference(t, true))
 	property := func(id, key string) any {
 		t.Helper()
 		r, ok := template.Resource(id)
@@ -93,6 +102,9 @@ func TestReferencePlatformHasTheNamesUsersType(t *testing.T) {
 		{"NotificationLogGroup", "LogGroupName", "/ecs/notification-service-dev"},
 		{"OrderRepository", "RepositoryName", "order-service-dev"},
 		{"PaymentDiscovery", "Name", "payment"},
+		{"Mesh", "MeshName", "microservices-mesh-dev"},
+		{"PaymentNode", "VirtualNodeName", "payment-node-dev"},
+		{"OrderVirtualService", "VirtualServiceName", "order.dev.local"},
 	} {
 		if got := property(want.id, want.key); got != want.value {
 			t.Errorf("%s of %s: %v, want %s", want.key, want.id, got, want.value)
@@ -102,7 +114,7 @@ func TestReferencePlatformHasTheNamesUsersType(t *testing.T) {
 	for _, o := range template.Outputs {
 		outputs = append(outputs, o.ID)
 	}
-	if got := strings.Join(outputs, " "); got != "VpcId ClusterName LoadBalancerDns EcrRepoPayment EcrRepoOrder EcrRepoNotification" {
+	if got := strings.Join(outputs, " "); got != "VpcId ClusterName MeshName LoadBalancerDns EcrRepoPayment EcrRepoOrder EcrRepoNotification" {
 		t.Errorf("outputs: %s", got)
 	}
 	for _, r := range template.Resources {

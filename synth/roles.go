@@ -22,6 +22,9 @@ func (r *renderer) roles(s *manifest.Service) {
 			"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
 		}, "*"))
 	}
+	if r.meshed() {
+		run = append(run, allow("Mesh", []string{"appmesh:StreamAggregatedResources"}, ref(id+"Node")))
+	}
 	r.role(id+"TaskRole", s.Name+"-task", "Tasks of "+s.Name, run)
 }
 

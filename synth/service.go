@@ -1,17 +1,22 @@
 package synth
 
-import "github.com/slipway-dev/slipway/manifest"
+import (
+	"slices"
+
+	"github.com/slipway-dev/slipway/manifest"
+)
 
 // service renders all that belongs to one service: its log, roles and task definition, its private name, its target group, and the ECS
 // service that keeps its tasks running.
 func (r *renderer) service(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
+	r.member(s)
 	r.task(s)
 	r.discovery(s)
 	// What a task needs as long as it runs but nothing refers to: the packet filter's rules, which must outlive the draining of the tasks,
 	// with them the way to the registry and the logs (see groups), and the rule that ties the target group to the load balancer (ECS refuses a target group
 	// without one).
-	needs := []string{"TaskToTask"}
+	needs := slices.Clone(r.among)
 	properties := Object{
 		{"ServiceName", r.names.Service(s.Name)},
 		{"Cluster", ref("Cluster")},
@@ -28,9 +33,10 @@ func (r *renderer) service(s *manifest.Service) {
 		{"ServiceRegistries", []Object{{{"RegistryArn", getAtt(id+"Discovery", "Arn")}}}},
 	}
 	if s.Public() {
-		needs = append(needs, albToTask(s.Port))
+		needs = append(needs, albToTask(r.entrance(s).port))
 		rule := r.target(s)
-		balancer := Object{{"ContainerName", r.names.Container(s.Name)}, {"ContainerPort", s.Port}, {"TargetGroupArn", ref(id + "TargetGroup")}}
+		in := r.entrance(s)
+		balancer := Object{{"ContainerName", in.container}, {"ContainerPort", in.port}, {"TargetGroupArn", ref(id + "TargetGroup")}}
 		if s.Rollout.Shifts() {
 			balancer = append(balancer, r.shifting(s)) // names the rule
 		} else {

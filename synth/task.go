@@ -15,6 +15,10 @@ func (r *renderer) task(s *manifest.Service) {
 		{"LogGroupName", r.names.LogGroup(s.Name)}, {"RetentionInDays", s.LogRetention}, r.tagged(s.Name),
 	})
 	r.roles(s)
+	containers := []Object{r.container(s)}
+	if r.meshed() {
+		containers = append(containers, r.sidecar(s))
+	}
 	architecture := map[string]string{"amd64": "X86_64", "arm64": "ARM64"}[r.m.Architecture]
 	r.add(id+"TaskDefinition", "AWS::ECS::TaskDefinition", Object{
 		{"Family", r.names.Service(s.Name)},
@@ -25,14 +29,14 @@ func (r *renderer) task(s *manifest.Service) {
 		{"Memory", fmt.Sprint(s.Memory)},
 		{"ExecutionRoleArn", getAtt(id+"ExecutionRole", "Arn")},
 		{"TaskRoleArn", getAtt(id+"TaskRole", "Arn")},
-		{"ContainerDefinitions", []Object{r.container(s)}},
+		{"ContainerDefinitions", containers},
+		{"ProxyConfiguration", r.interception(s)},
 		r.tagged(s.Name),
 	})
 }
 
 // container is the application's container.
 func (r *renderer) container(s *manifest.Service) Object {
-	id := manifest.Camel(s.Name)
 	out := Object{
 		{"Name", r.names.Container(s.Name)},
 		{"Image", r.image(s)},
@@ -56,15 +60,23 @@ func (r *renderer) container(s *manifest.Service) Object {
 			{"StartPeriod", s.Check.Start.Seconds()},
 		}})
 	}
+	if r.meshed() { // without the sidecar nothing it sends arrives
+		out = append(out, Field{"DependsOn", []Object{{{"ContainerName", sidecarName}, {"Condition", "HEALTHY"}}}})
+	}
 	return append(
 		out,
-		Field{"LogConfiguration", Object{{"LogDriver", "awslogs"}, {"Options", Object{
-			{"awslogs-group", ref(id + "LogGroup")}, {"awslogs-region", ref("AWS::Region")}, {"awslogs-stream-prefix", s.Name},
-		}}}},
+		logging(s),
 		Field{"ReadonlyRootFilesystem", s.ReadOnlyRoot},
 		Field{"LinuxParameters", Object{{"InitProcessEnabled", true}}}, // reaps what ECS Exec starts
 		Field{"StopTimeout", s.StopTimeout.Seconds()},
 	)
+}
+
+// logging sends what a container of a service prints to the service's log group.
+func logging(s *manifest.Service) Field {
+	return Field{"LogConfiguration", Object{{"LogDriver", "awslogs"}, {"Options", Object{
+		{"awslogs-group", ref(manifest.Camel(s.Name) + "LogGroup")}, {"awslogs-region", ref("AWS::Region")}, {"awslogs-stream-prefix", s.Name},
+	}}}}
 }
 
 // environment is what every service knows of itself, where the services are that it calls, and its own variables, which win.
@@ -75,7 +87,7 @@ func (r *renderer) environment(s *manifest.Service) []Object {
 	}
 	for _, name := range s.Calls {
 		if called, ok := r.m.Service(name); ok {
-			vars[addressVariable(name)] = fmt.Sprintf("http://%s:%d", r.names.Host(called), called.Port)
+			vars[addressVariable(name)] = fmt.Sprintf("%s://%s:%d", scheme(called), r.names.Host(called), called.Port)
 		}
 	}
 	maps.Copy(vars, s.Env)
@@ -84,4 +96,11 @@ func (r *renderer) environment(s *manifest.Service) []Object {
 		out = append(out, Object{{"Name", key}, {"Value", vars[key]}})
 	}
 	return out
+}
+
+func scheme(s *manifest.Service) string {
+	if s.Protocol == manifest.TCP {
+		return "tcp"
+	}
+	return "http"
 }
