@@ -25,6 +25,7 @@ func assignment(t Task, d TaskDefinition, subnet ec2.Subnet, c Cluster) agent.Ta
 		a.TaskRoleARN = *orString(o.TaskRoleArn, a.TaskRoleARN)
 		a.ExecutionRole = *orString(o.ExecutionRoleArn, a.ExecutionRole)
 	}
+	a.Proxy, _ = proxyOf(&d.Spec) // checked when the definition was registered
 	for _, v := range d.Spec.Volumes {
 		a.Volumes = append(a.Volumes, agent.Volume{Name: value(v.Name)})
 	}

@@ -67,6 +67,9 @@ func definitionOf(in *ecsapi.RegisterTaskDefinitionInput) ecsapi.TaskDefinition 
 	if d.NetworkMode == "" {
 		d.NetworkMode = "awsvpc" // all that Fargate knows
 	}
+	if p := d.ProxyConfiguration; p != nil && p.Type == "" {
+		d.ProxyConfiguration = &ecsapi.ProxyConfiguration{Type: "APPMESH", ContainerName: p.ContainerName, Properties: p.Properties}
+	}
 	for i := range d.ContainerDefinitions {
 		c := &d.ContainerDefinitions[i]
 		if c.Cpu == nil {

@@ -92,6 +92,9 @@ func checkDefinition(d *ecsapi.TaskDefinition) error {
 	if err := checkSupported(d); err != nil {
 		return err
 	}
+	if _, err := proxyOf(d); err != nil {
+		return err
+	}
 	return checkDependencies(d.ContainerDefinitions)
 }
 

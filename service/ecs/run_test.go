@@ -26,7 +26,6 @@ func TestWhatNoTaskGetsIsRefused(t *testing.T) {
 	}{
 		{"nothing special", "", func(*definition) {}},
 		{"pid mode", "pidMode task is not supported", func(d *definition) { d.PidMode = "task" }},
-		{"proxy", "proxyConfiguration", func(d *definition) { d.ProxyConfiguration = &ecsapi.ProxyConfiguration{ContainerName: new("web")} }},
 		{"Windows", "WINDOWS_SERVER_2022_CORE", func(d *definition) {
 			d.RuntimePlatform = &ecsapi.RuntimePlatform{OperatingSystemFamily: "WINDOWS_SERVER_2022_CORE"}
 		}},

@@ -34,7 +34,6 @@ func checkSupported(d *ecsapi.TaskDefinition) error {
 		{d.PidMode == "host", "Fargate does not support pidMode host."},
 		{d.PidMode != "", notYet("pidMode " + string(d.PidMode))},
 		{d.IpcMode != "", "Fargate does not support ipcMode."},
-		{d.ProxyConfiguration != nil, notYet("proxyConfiguration")},
 		{value(d.EnableFaultInjection), notYet("enableFaultInjection")},
 		{len(d.InferenceAccelerators) > 0, "Fargate does not support inferenceAccelerators."},
 		{len(d.PlacementConstraints) > 0, "Fargate does not support placementConstraints."},
