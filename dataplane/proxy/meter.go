@@ -148,3 +148,14 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	}
 	return 0
 }
+
+// Below is the number of values below d, to within the width of a bucket.
+func (h *Histogram) Below(d time.Duration) (n int64) {
+	for i, c := range h.Counts {
+		if time.Duration(upper(i))*time.Microsecond > d {
+			break
+		}
+		n += c
+	}
+	return n
+}

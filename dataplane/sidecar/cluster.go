@@ -1,0 +1,137 @@
+package sidecar
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/slipway-dev/slipway/api/xdsapi"
+	"github.com/slipway-dev/slipway/dataplane/proxy"
+)
+
+// cluster adds the proxy's group for a cluster.
+func (t *translation) cluster(c *xdsapi.Cluster) error {
+	g := proxy.Group{ID: c.GetName(), ConnectTimeout: duration(c.GetConnectTimeout(), 5*time.Second)}
+	switch c.GetLbPolicy() {
+	case xdsapi.Cluster_LEAST_REQUEST:
+		g.Balance = proxy.TwoChoice
+	case xdsapi.Cluster_RANDOM:
+		g.Balance = proxy.Random
+	}
+	version, err := versionOf(c)
+	if err != nil {
+		return fmt.Errorf("cluster %s: %w", c.GetName(), err)
+	}
+	g.Version = version
+	up, err := upstreamOf(c.GetTransportSocket())
+	if err != nil {
+		return fmt.Errorf("cluster %s: %w", c.GetName(), err)
+	}
+	if up != nil {
+		if g.TLS, err = t.vault.client(up); err != nil {
+			return fmt.Errorf("cluster %s: %w", c.GetName(), err)
+		}
+		t.has(xdsapi.SecretType, secretsOf(up.GetCommonTlsContext())...)
+	}
+	if o := c.GetOutlierDetection(); o != nil {
+		g.Outlier = &proxy.Outlier{
+			Errors: number(o.GetConsecutive_5Xx(), 5), Interval: duration(o.GetInterval(), 10*time.Second),
+			Ejection: duration(o.GetBaseEjectionTime(), 30*time.Second), MaxPercent: number(o.GetMaxEjectionPercent(), 10),
+		}
+	}
+	for _, th := range c.GetCircuitBreakers().GetThresholds() {
+		if th.GetPriority() == xdsapi.RoutingPriority_ROUTINGPRIORITY_DEFAULT {
+			g.Limits = proxy.Limits{
+				Conns: number(th.GetMaxConnections(), 0), Pending: number(th.GetMaxPendingRequests(), 0), Requests: number(th.GetMaxRequests(), 0),
+			}
+		}
+	}
+	switch c.GetType() {
+	case xdsapi.Cluster_ORIGINAL_DST:
+		g.Original = true
+	case xdsapi.Cluster_EDS:
+		if t.has(xdsapi.EndpointType, assignmentOf(c)) {
+			err = t.targets(&g, t.state.endpoints[assignmentOf(c)])
+		}
+	default: // static, or by names that are resolved
+		err = t.targets(&g, c.GetLoadAssignment())
+	}
+	if err != nil {
+		return fmt.Errorf("cluster %s: %w", c.GetName(), err)
+	}
+	t.cfg.Groups = append(t.cfg.Groups, g)
+	return nil
+}
+
+// versionOf is the protocol that a cluster speaks.
+func versionOf(c *xdsapi.Cluster) (proxy.Version, error) {
+	o, err := optional[xdsapi.UpstreamHttpOptions](c.GetTypedExtensionProtocolOptions()[xdsapi.HTTPOptionsKey])
+	if err != nil || o == nil {
+		return proxy.HTTP1, err
+	}
+	if o.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil {
+		return proxy.HTTP2, nil
+	}
+	return proxy.HTTP1, nil
+}
+
+// targets fills a group with endpoints. Those of the lowest priority number
+// that are there are used.
+func (t *translation) targets(g *proxy.Group, a *xdsapi.ClusterLoadAssignment) error {
+	for _, where := range a.GetEndpoints() {
+		for _, e := range where.GetLbEndpoints() {
+			at := e.GetEndpoint().GetAddress().GetSocketAddress()
+			if at == nil {
+				return fmt.Errorf("an endpoint of %s has no socket address", a.GetClusterName())
+			}
+			target := proxy.Target{Weight: number(e.GetLoadBalancingWeight(), 1)}
+			switch e.GetHealthStatus() {
+			case xdsapi.HealthStatus_HEALTHSTATUS_UNHEALTHY:
+				target.State = proxy.Unhealthy
+			case xdsapi.HealthStatus_HEALTHSTATUS_DRAINING:
+				target.State = proxy.Draining
+			}
+			for _, ip := range t.resolve(at.GetAddress()) {
+				target.Addr = net.JoinHostPort(ip, strconv.Itoa(int(at.GetPortValue())))
+				g.Targets = append(g.Targets, target)
+			}
+		}
+	}
+	return nil
+}
+
+// resolve is an address itself, or what a name stands for now.
+func (t *translation) resolve(address string) []string {
+	if _, err := netip.ParseAddr(address); err == nil {
+		return []string{address}
+	}
+	ips, known := t.names[address]
+	if !known {
+		t.missing = append(t.missing, "name "+address)
+	}
+	return ips
+}
+
+func number(v *wrapperspb.UInt32Value, otherwise int) int {
+	if v == nil {
+		return otherwise
+	}
+	return int(v.GetValue())
+}
+
+// hostnames are the names of a cluster's endpoints that have to be resolved.
+func hostnames(c *xdsapi.Cluster) (names []string) {
+	for _, where := range c.GetLoadAssignment().GetEndpoints() {
+		for _, e := range where.GetLbEndpoints() {
+			name := e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress()
+			if _, err := netip.ParseAddr(name); err != nil && name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
