@@ -70,6 +70,8 @@ type Config struct {
 	// Speed divides the intervals and start periods of health checks (clock
 	// speed), not their timeouts; 0 = 1.
 	Speed float64
+	// Services are served to tasks beside their metadata.
+	Services []TaskService
 	// Env adds variables to a container's, NAME=value; it may be nil.
 	Env func(Task, Container) []string
 }
@@ -92,6 +94,8 @@ type Agent struct {
 	cancel context.CancelFunc
 	tails  *tails
 	meta   *metadata
+
+	services *services
 }
 
 // New returns an agent; nothing happens before Run and the Loops run.
@@ -109,6 +113,7 @@ func New(cfg Config) *Agent {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.tails = newTails(cfg.Logs, cfg.Log)
 	a.meta = newMetadata(a)
+	a.services = newServices(a, append([]TaskService{{MetadataAddress, a.meta.serve}}, cfg.Services...)...)
 	return a
 }
 
@@ -149,8 +154,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer a.tails.close()
+	defer a.services.close()
 	defer a.cancel()
-	defer a.meta.close()
 	wg.Go(func() { a.tails.run(ctx) })
 	for whole := true; ; { // at first, and after an error, all are looked at
 		exited := a.cfg.Driver.Exited()

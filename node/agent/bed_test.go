@@ -34,6 +34,8 @@ type world struct {
 	logs    agent.LogWriter
 	speed   float64
 
+	services []agent.TaskService
+
 	agent *agent.Agent
 	stop  func()
 }
@@ -54,7 +56,7 @@ func (w *world) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a := agent.New(agent.Config{
-		Store: w.store, Log: log, Driver: w.driver, Network: w.network, Images: w.images, Dir: w.dir, Logs: w.logs, Speed: w.speed,
+		Store: w.store, Log: log, Driver: w.driver, Network: w.network, Images: w.images, Dir: w.dir, Logs: w.logs, Speed: w.speed, Services: w.services,
 	})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -177,6 +179,7 @@ type fakeNetwork struct {
 	delay       time.Duration
 	err         error
 	noProxy     error // of Intercept
+	deaf        error // of Listen
 }
 
 func newFakeNetwork() *fakeNetwork {
@@ -216,8 +219,13 @@ func (n *fakeNetwork) Detach(_ context.Context, _, eni string) error {
 	return nil
 }
 
-// Listen is for the metadata endpoint, which has its own test.
+// Listen gives out listeners that nobody connects to.
 func (n *fakeNetwork) Listen(context.Context, string, string, string) (net.Listener, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.deaf != nil {
+		return nil, n.deaf
+	}
 	return &idleListener{closed: make(chan struct{})}, nil
 }
 

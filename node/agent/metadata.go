@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -18,77 +17,33 @@ import (
 type metadata struct {
 	agent *Agent
 
-	mu      sync.Mutex
-	servers map[string]*http.Server // by VPC id
-	before  map[string]usage        // container id -> what it had used at the last question
+	mu     sync.Mutex
+	before map[string]usage // container id -> what it had used at the last question
 }
 
-func newMetadata(a *Agent) *metadata {
-	return &metadata{agent: a, servers: map[string]*http.Server{}, before: map[string]usage{}}
-}
+func newMetadata(a *Agent) *metadata { return &metadata{agent: a, before: map[string]usage{}} }
 
-// serve opens the endpoint in a VPC, once.
-func (m *metadata) serve(vpc string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.servers[vpc] != nil {
-		return
-	}
-	log := m.agent.cfg.Log
-	l, err := m.agent.cfg.Network.Listen(m.agent.ctx, vpc, "tcp", MetadataAddress)
-	if err != nil {
-		log.Warn("no task metadata in this VPC", "vpc", vpc, "err", err)
-		return // the next task of the VPC tries again
-	}
+// serve answers in a VPC.
+func (m *metadata) serve(ctx context.Context, vpc string, l net.Listener) {
 	srv := &http.Server{
 		Handler:           m.handler(vpc),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
-	m.servers[vpc] = srv
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Warn("task metadata ended", "vpc", vpc, "err", err)
-		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.servers[vpc] == srv {
-			delete(m.servers, vpc)
-		}
-	}()
-}
-
-// release closes the endpoint of a VPC whose last task this was: an open
-// socket would keep its network namespace.
-func (m *metadata) release(l *live, row Task) {
-	m.mu.Lock()
-	for i := range row.Containers {
-		delete(m.before, containerID(row, i))
-	}
-	m.mu.Unlock()
-	m.agent.mu.Lock()
-	for _, other := range m.agent.tasks {
-		if other != l && other.row.VPC == row.VPC && !other.isCleaned() {
-			m.agent.mu.Unlock()
-			return
-		}
-	}
-	m.agent.mu.Unlock()
-	m.mu.Lock()
-	srv := m.servers[row.VPC]
-	delete(m.servers, row.VPC)
-	m.mu.Unlock()
-	if srv != nil {
-		srv.Close()
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); ctx.Err() == nil {
+		m.agent.cfg.Log.Warn("task metadata ended", "vpc", vpc, "err", err)
 	}
 }
 
-func (m *metadata) close() {
+// forget drops the readings of a task that is gone.
+func (m *metadata) forget(row Task) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, srv := range m.servers {
-		srv.Close()
+	for i := range row.Containers {
+		delete(m.before, containerID(row, i))
 	}
 }
 
@@ -150,20 +105,11 @@ func (m *metadata) identify(vpc string, r *http.Request) (asker, bool) {
 	if err != nil {
 		return asker{}, false
 	}
-	m.agent.mu.Lock()
-	var arn string
-	for _, l := range m.agent.tasks {
-		if l.row.VPC == vpc && l.row.IP == source && !l.row.Remove {
-			arn = l.arn
-		}
-	}
-	m.agent.mu.Unlock()
-	snap := m.agent.cfg.Store.Snapshot()
-	task, err := Tasks.Get(snap, arn)
-	if err != nil {
+	task, ok := m.agent.TaskAt(vpc, source)
+	if !ok {
 		return asker{}, false
 	}
-	status, err := Statuses.Get(snap, arn)
+	status, err := Statuses.Get(m.agent.cfg.Store.Snapshot(), task.ARN)
 	if err != nil {
 		return asker{}, false
 	}

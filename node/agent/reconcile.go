@@ -128,7 +128,7 @@ func (a *Agent) up(ctx context.Context, l *live) (*ending, error) {
 	if err := a.makeVolumes(l); err != nil {
 		return failed(err)
 	}
-	a.meta.serve(l.row.VPC)
+	a.services.serve(l.row.VPC)
 	a.probeContainers(l) // those of before a restart, on which others may wait
 	if err := a.startContainers(ctx, l); err != nil {
 		return failed(err)

@@ -16,8 +16,10 @@ import (
 	"github.com/slipway-dev/slipway/node/vpc"
 )
 
-// Tasks holds what shall run, keyed by task ARN.
-var Tasks = store.NewTable("agent/task", func(t Task) string { return t.ARN })
+// Tasks holds what shall run, keyed by task ARN; "address" lists those with a
+// VPC and an IP address: one that runs, and others that had it before.
+var Tasks = store.NewTable("agent/task", func(t Task) string { return t.ARN },
+	store.Index("address", func(t Task) []string { return []string{address(t.VPC, t.IP)} }))
 
 // Statuses holds what does run, keyed by task ARN.
 var Statuses = store.NewTable("agent/status", func(s Status) string { return s.ARN })

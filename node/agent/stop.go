@@ -122,7 +122,8 @@ func (a *Agent) clean(l *live, row Task, ids []string) {
 	l.mu.Lock()
 	l.cleaned = true
 	l.mu.Unlock()
-	a.meta.release(l, row)
+	a.meta.forget(row)
+	a.services.release(l, row.VPC)
 	a.wake(row.ARN)
 }
 
