@@ -166,6 +166,8 @@ type pump struct {
 	dst  *sink
 	wrap bool // write chunks
 	got  int64
+	// moved is told of the bytes that have come; nil: nobody.
+	moved func(n int64)
 }
 
 // errSource and errSink tell which side of a copy broke.
@@ -188,6 +190,9 @@ func (p *pump) run() error {
 			return errSource{f}
 		case st == have:
 			p.got += int64(len(data))
+			if p.moved != nil {
+				p.moved(int64(len(data)))
+			}
 			if err := p.emit(data); err != nil {
 				return errSink{err}
 			}

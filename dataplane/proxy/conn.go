@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -23,13 +22,20 @@ type conn struct {
 	src    source
 	snk    sink
 	opened int64
-	idle   atomic.Bool // waits for a request: may be closed
-	owner  *owner      // counted as active there; set by the first request
-	rnd    random
-	ip     []byte
-	tls    *tls.ConnectionState
-	moves  activity
-	h2     atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
+	chain  *chain         // nil until it is known
+	bound  *binding       // that chain is of
+	dst    netip.AddrPort // where the client was going
+	hello  *virtual       // whose TLS it is
+	// leaving says that what the connection came in by is no more: it ends after the next response.
+	leaving bool
+	idle    atomic.Bool // waits for a request: may be closed
+	meter   *listenerMeter
+	owner   *owner // counted as active there; set by the first request
+	rnd     random
+	ip      []byte
+	tls     *tls.ConnectionState
+	moves   activity
+	h2      atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
 
 	raw    syscall.RawConn // nil: only Read and Write
 	state  int8            // how step left off
@@ -43,16 +49,11 @@ type conn struct {
 	rec  record
 }
 
-const handshakeTimeout = 10 * time.Second
-
 func newConn(so *socket, nc net.Conn) *conn {
 	c := &conn{srv: so.srv, sock: so, nc: nc, opened: nanos()}
 	c.attach(nc)
 	c.rnd.s = (so.srv.seed.Add(1)*0x9E3779B97F4A7C15 ^ uint64(time.Now().UnixNano())) | 1
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		ap := a.AddrPort()
-		c.req.client = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
+	c.req.client = addrOf(nc.RemoteAddr())
 	c.ip = c.req.client.Addr().AppendTo(nil)
 	c.req.scheme = "http"
 	return c
@@ -65,18 +66,25 @@ func (c *conn) attach(nc net.Conn) {
 // serve runs the connection to its end.
 func (c *conn) serve() {
 	defer c.end()
-	b := c.sock.binding.Load()
-	if b.tls != nil {
-		tc, ok := c.handshake(b)
-		if !ok {
+	if !c.enter() {
+		return
+	}
+	var tc *tls.Conn
+	if c.chain.tls != nil {
+		var ok bool
+		if tc, ok = c.handshake(); !ok {
 			return
 		}
-		if c.tls.NegotiatedProtocol == "h2" {
-			c.srv.h2.serve(c, tc)
-			return
-		}
-	} else {
+	}
+	switch {
+	case c.chain.tcp != nil:
+		c.carry(c.chain.tcp)
+		return
+	case tc == nil:
 		c.raw = rawOf(c.nc)
+	case c.tls.NegotiatedProtocol == "h2":
+		c.srv.h2.serve(c, tc)
+		return
 	}
 	step := c.step
 	for {
@@ -154,7 +162,7 @@ func (c *conn) step(fd uintptr) bool {
 
 // stay waits for the next request, within the idle timeout.
 func (c *conn) stay() bool {
-	c.src.timeout = c.sock.binding.Load().idle
+	c.src.timeout = c.chain.idle
 	c.src.guard(max(c.rec.start, c.opened))
 	c.rest()
 	c.idle.Store(true)
@@ -181,23 +189,10 @@ func (c *conn) end() {
 	c.sock.forget(c)
 	if c.owner != nil {
 		c.owner.active.Add(-1)
+		c.meter.active.Add(-1)
 	}
 	c.src.r, c.src.w = 0, 0
 	c.rest()
-}
-
-func (c *conn) handshake(b *binding) (*tls.Conn, bool) {
-	tc := tls.Server(c.nc, b.tls)
-	ctx, cancel := context.WithTimeout(c.srv.ctx, handshakeTimeout)
-	defer cancel()
-	if err := tc.HandshakeContext(ctx); err != nil {
-		b.all[0].owner.tlsErrors.Add(1)
-		return nil, false
-	}
-	st := tc.ConnectionState()
-	c.tls, c.req.scheme = &st, "https"
-	c.attach(tc)
-	return tc, true
 }
 
 // errSilent ends a connection without an answer; errSlow after one.
@@ -211,7 +206,7 @@ var (
 // in (slowloris).
 func (c *conn) readHead() ([]byte, *fault) {
 	s := &c.src
-	s.timeout = c.sock.binding.Load().idle
+	s.timeout = c.chain.idle
 	from, empty := 0, 0
 	for {
 		if s.r == s.w {
@@ -289,10 +284,9 @@ func (c *conn) prepare(head []byte, f *fault) {
 		_ = parseRequest(head, r) // what can be told, for the log
 	}
 	c.src.r += len(head)
-	b := c.sock.binding.Load()
-	v := b.pick(r.hostname())
+	v := c.pick(r.host)
 	if f != nil && v == nil {
-		v = b.all[0]
+		v = c.chain.all[0]
 	}
 	c.begin(wall, start, v)
 	c.rec.in = int64(len(head))
@@ -345,7 +339,7 @@ func (c *conn) begin(wall time.Time, start int64, v *virtual) {
 
 // keeps reports whether the connection may serve another request after this.
 func (c *conn) keeps(v *virtual) bool {
-	return !c.req.close && (c.req.minor == 1 || c.req.keepAlive) && !c.sock.closing.Load() && c.rec.start-c.opened < v.age
+	return !c.req.close && (c.req.minor == 1 || c.req.keepAlive) && !c.leaving && !c.sock.closing.Load() && c.rec.start-c.opened < v.age
 }
 
 func commas(b []byte) (n int) {

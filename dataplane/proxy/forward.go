@@ -67,7 +67,7 @@ func (x *exchange) send() int {
 	for try := 0; try < attempts; try++ {
 		t := x.place.target
 		if t == nil {
-			t = x.group.pick(x.group.roster.Load(), &c.rnd, c.rec.start, &x.tried)
+			t = x.group.pick(x.group.roster.Load(), c.dst, &c.rnd, c.rec.start, &x.tried)
 		}
 		if t == nil {
 			break
@@ -141,6 +141,9 @@ func (x *exchange) roundTrip() (again bool, status int) {
 	for {
 		head, err := u.readHead()
 		if err != nil {
+			if u.refused(err) {
+				return !x.streaming, 502
+			}
 			if st := x.uploadFault(err); st != 0 {
 				return false, st
 			}

@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"crypto/tls"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -8,9 +11,13 @@ import (
 // group is the running side of a Group. Its roster is replaced whole.
 type group struct {
 	id     string
+	srv    *Server
 	meter  meter
 	roster atomic.Pointer[roster]
 	turn   atomic.Uint32
+
+	mu        sync.Mutex
+	originals map[netip.AddrPort]*target // of Group.Original, see original
 }
 
 // roster is one configuration of a group.
@@ -21,6 +28,7 @@ type roster struct {
 	byAddr map[string]*member
 	uneven bool // some weight or slow start counts
 	heavy  int  // greatest weight
+	tls    *tls.Config
 }
 
 type member struct {
@@ -54,8 +62,11 @@ func (t *tried) has(x *target) bool {
 
 // pick chooses a target for a new request, nil when there is none left.
 // Targets that just refused a connection are passed over while another one
-// is there.
-func (g *group) pick(r *roster, rnd *random, now int64, not *tried) *target {
+// is there. dst is where the client was going.
+func (g *group) pick(r *roster, dst netip.AddrPort, rnd *random, now int64, not *tried) *target {
+	if r.cfg.Original {
+		return g.original(dst, not)
+	}
 	n := len(r.usable)
 	if n == 0 {
 		return nil
@@ -159,7 +170,14 @@ func newRoster(cfg Group, old *roster, make func(addr string) *target) *roster {
 	if cfg.Version == "" {
 		cfg.Version = HTTP1
 	}
-	r := &roster{cfg: cfg, byAddr: map[string]*member{}, heavy: 1}
+	r := &roster{cfg: cfg, byAddr: map[string]*member{}, heavy: 1, tls: cfg.TLS}
+	if cfg.TLS != nil && cfg.TLS.NextProtos == nil {
+		r.tls = cfg.TLS.Clone()
+		r.tls.NextProtos = []string{"http/1.1"}
+		if cfg.Version != HTTP1 {
+			r.tls.NextProtos = []string{"h2"}
+		}
+	}
 	var weak []*member
 	for _, t := range cfg.Targets {
 		m := &member{state: t.State, weight: max(t.Weight, 1), since: int64(t.Since.Sub(epoch))}

@@ -46,7 +46,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // so that it can be told to go away gracefully.
 func (h *h2) serve(c *conn, tc *tls.Conn) {
 	gone := make(chan struct{})
-	idle := c.sock.binding.Load().idle
+	idle := c.chain.idle
 	hs := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.handle(c, w, r) }),
 		IdleTimeout:       idle,
@@ -110,7 +110,8 @@ func (h *h2) handle(c *conn, w http.ResponseWriter, r *http.Request) {
 	st.rnd.s = (h.srv.seed.Add(1)*0x9E3779B97F4A7C15 ^ uint64(time.Now().UnixNano())) | 1
 	st.convert(r)
 	now := time.Now()
-	v := c.sock.binding.Load().pick(st.req.hostname())
+	ch, _ := c.current(c.sock.binding.Load())
+	v := ch.names.find(st.req.host)
 	st.v = v
 	st.rec = record{start: int64(now.Sub(epoch)), wall: now, virtual: v, client: c.req.client, tls: c.tls, scheme: "h2"}
 	if v == nil {
@@ -168,9 +169,11 @@ func (c *conn) count(v *virtual) {
 	c.sock.mu.Lock()
 	defer c.sock.mu.Unlock()
 	if c.owner == nil {
-		c.owner = v.owner
+		c.owner, c.meter = v.owner, v.meter
 		c.owner.accepted.Add(1)
 		c.owner.active.Add(1)
+		c.meter.accepted.Add(1)
+		c.meter.active.Add(1)
 	}
 }
 

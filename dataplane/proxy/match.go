@@ -78,16 +78,23 @@ func compileRule(r Rule, groups map[string]*group) (*route, error) {
 		rt.conds = append(rt.conds, m)
 	}
 	if f := r.Action.Forward; f != nil {
-		for _, w := range f.Groups {
-			g := groups[w.Group]
-			if g == nil {
-				return nil, fmt.Errorf("rule %s: no group %q", r.ID, w.Group)
-			}
-			rt.fwd = append(rt.fwd, share{g, w.Weight})
-			rt.total += w.Weight
+		if err := rt.shares(f, groups); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 		}
 	}
 	return rt, nil
+}
+
+func (rt *route) shares(f *Forward, groups map[string]*group) error {
+	for _, w := range f.Groups {
+		g := groups[w.Group]
+		if g == nil {
+			return fmt.Errorf("no group %q", w.Group)
+		}
+		rt.fwd = append(rt.fwd, share{g, w.Weight})
+		rt.total += w.Weight
+	}
+	return nil
 }
 
 func compileCondition(c Condition) (matcher, error) {
@@ -219,7 +226,9 @@ func (rt *route) named(id []byte) *group {
 type virtual struct {
 	cfg    Listener
 	owner  *owner
+	meter  *listenerMeter
 	routes []*route
+	tcp    *route // of Listener.TCP
 	set    []byte // Settings.ResponseFields, as header lines
 	port   []byte
 	idle   time.Duration
@@ -245,26 +254,4 @@ func (v *virtual) replaces(name []byte) bool {
 		}
 	}
 	return false
-}
-
-// binding is what is served at one socket.
-type binding struct {
-	all    []*virtual
-	byName map[string]*virtual
-	tls    *tls.Config   // nil: plain
-	idle   time.Duration // longest of all: for what happens before a listener is chosen
-}
-
-// pick finds the listener a host name belongs to. A listener alone takes all.
-func (b *binding) pick(host []byte) *virtual {
-	switch len(b.all) {
-	case 0:
-		return nil
-	case 1:
-		return b.all[0]
-	}
-	if v := b.byName[string(host)]; v != nil {
-		return v
-	}
-	return b.byName[strings.ToLower(string(host))]
 }

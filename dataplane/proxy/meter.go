@@ -18,6 +18,8 @@ type meter struct {
 	received  atomic.Int64 // bytes from clients
 	sent      atomic.Int64 // bytes to clients
 	latency   histogram    // from request sent to first byte of the response
+	tcp       tcpMeter
+	tls       tlsMeter // of groups: with targets
 }
 
 // Stats is a reading of counters; all of them only grow, but for the gauges
@@ -41,6 +43,11 @@ type Stats struct {
 	ActiveConns   int64
 	RejectedConns int64
 	TLSErrors     int64
+	// UnmatchedConns are client connections that fit no chain. Those of a socket count for the owner of its first listener.
+	UnmatchedConns int64
+
+	TCP TCPStats
+	TLS TLSStats // of groups: handshakes with targets
 
 	Targets []TargetStats // of groups
 }
@@ -56,7 +63,7 @@ type TargetStats struct {
 func (m *meter) read() Stats {
 	s := Stats{
 		Requests: m.requests.Load(), Redirects: m.redirects.Load(), Fixed: m.fixed.Load(), ConnErrors: m.connErrs.Load(),
-		BytesReceived: m.received.Load(), BytesSent: m.sent.Load(), Latency: m.latency.read(),
+		BytesReceived: m.received.Load(), BytesSent: m.sent.Load(), Latency: m.latency.read(), TCP: m.tcp.read(), TLS: m.tls.read(),
 		Own500: m.status[0].Load(), Own502: m.status[1].Load(), Own503: m.status[2].Load(), Own504: m.status[3].Load(),
 	}
 	for i := range m.target {

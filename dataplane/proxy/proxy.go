@@ -22,7 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -44,6 +46,12 @@ type Options struct {
 	// Drained is told when a Draining target has nothing in flight: once when
 	// that is so as it starts draining, or when its last request ends.
 	Drained func(group, addr string)
+	// Finish lets what is in flight to targets that leave the configuration
+	// go on; else it is cut off.
+	Finish bool
+	// Original tells where a connection was going before it was redirected.
+	// Default: what the kernel's connection tracking knows.
+	Original func(net.Conn) (netip.AddrPort, error)
 	// CookieKey seals stickiness cookies; a key kept over restarts keeps
 	// clients on their targets. Default: random.
 	CookieKey []byte
@@ -64,10 +72,11 @@ type Server struct {
 	conns  atomic.Int64
 	seed   atomic.Uint64
 
-	mu      sync.Mutex // held by Apply; guards what follows
-	sockets map[string]*socket
-	groups  map[string]*group
-	owners  map[string]*owner
+	mu        sync.Mutex // held by Apply; guards what follows
+	sockets   map[string]*socket
+	groups    map[string]*group
+	owners    map[string]*owner
+	listeners map[string]*listenerMeter // by Listener.ID
 }
 
 // owner holds the metrics of all listeners with the same Owner.
@@ -77,12 +86,16 @@ type owner struct {
 	active    atomic.Int64
 	rejected  atomic.Int64
 	tlsErrors atomic.Int64
+	unmatched atomic.Int64
 }
 
 // New makes a Server that serves nothing until Apply.
 func New(opts Options) (*Server, error) {
 	if opts.Listen == nil || opts.Dial == nil {
 		return nil, errors.New("proxy: Options.Listen and Options.Dial are required")
+	}
+	if opts.Original == nil {
+		opts.Original = originalDestination
 	}
 	if opts.MaxConns == 0 {
 		opts.MaxConns = 20000
@@ -97,6 +110,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts: opts, sealer: seal,
 		sockets: map[string]*socket{}, groups: map[string]*group{}, owners: map[string]*owner{},
+		listeners: map[string]*listenerMeter{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.h2 = newH2(s)
@@ -156,7 +170,7 @@ func (s *Server) Apply(ctx context.Context, cfg Config) error {
 		}
 	}
 	for _, t := range gone {
-		t.close()
+		t.close(!s.opts.Finish)
 	}
 	return errors.Join(errs...)
 }
@@ -172,7 +186,7 @@ func (s *Server) ApplyGroups(groups ...Group) error {
 	}
 	for _, cfg := range groups {
 		for _, t := range s.applyGroup(cfg) {
-			t.close()
+			t.close(!s.opts.Finish)
 		}
 	}
 	return nil
@@ -187,9 +201,7 @@ func (s *Server) applyGroups(groups []Group) (gone []*target) {
 	}
 	for id, g := range s.groups {
 		if !seen[id] {
-			for _, m := range g.roster.Load().all {
-				gone = append(gone, m.target)
-			}
+			gone = append(gone, g.targets()...)
 			s.h2.forget(g)
 			delete(s.groups, id)
 		}
@@ -202,13 +214,11 @@ func (s *Server) applyGroups(groups []Group) (gone []*target) {
 func (s *Server) applyGroup(cfg Group) (gone []*target) {
 	g := s.groups[cfg.ID]
 	if g == nil {
-		g = &group{id: cfg.ID}
+		g = &group{id: cfg.ID, srv: s}
 		s.groups[cfg.ID] = g
 	}
 	old := g.roster.Load()
-	next := newRoster(cfg, old, func(addr string) *target {
-		return &target{addr: addr, srv: s, group: g, conns: map[*upstream]struct{}{}}
-	})
+	next := newRoster(cfg, old, func(addr string) *target { return newTarget(s, g, addr) })
 	g.roster.Store(next)
 	for _, m := range next.all {
 		was := m.draining.Swap(m.state == Draining)
@@ -224,8 +234,13 @@ func (s *Server) applyGroup(cfg Group) (gone []*target) {
 			gone = append(gone, m.target)
 		}
 	}
-	if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version {
+	if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version || old.cfg.TLS != next.cfg.TLS {
 		s.h2.forget(g)
+	}
+	if old.cfg.TLS != next.cfg.TLS {
+		for _, t := range g.targets() {
+			t.flush()
+		}
 	}
 	return gone
 }
@@ -233,42 +248,32 @@ func (s *Server) applyGroup(cfg Group) (gone []*target) {
 // bind compiles the listeners, by socket.
 func (s *Server) bind(listeners []Listener) (map[string]*binding, []error) {
 	out, errs := map[string]*binding{}, []error(nil)
-	owners := map[string]*owner{}
+	owners, ids := map[string]bool{}, map[string]bool{}
 	for _, l := range listeners {
 		b := out[l.Addr]
 		if b == nil {
-			b = &binding{byName: map[string]*virtual{}}
+			b = &binding{}
 			out[l.Addr] = b
 		}
 		v, err := s.compile(l)
-		if err == nil && len(b.all) > 0 && (b.all[0].cfg.TLS == nil) != (l.TLS == nil) {
-			err = fmt.Errorf("socket %s serves both TLS and plain HTTP", l.Addr)
+		if err == nil {
+			err = b.add(v)
 		}
 		if err != nil {
 			errs = append(errs, &ListenError{l.ID, err})
 			continue
 		}
-		owners[l.Owner] = v.owner
-		b.all = append(b.all, v)
-		b.idle = max(b.idle, v.idle)
-		for _, n := range l.Names {
-			if b.byName[n] == nil {
-				b.byName[n] = v
-			}
-		}
+		owners[l.Owner], ids[l.ID] = true, true
 	}
 	for addr, b := range out {
 		if len(b.all) == 0 {
 			delete(out, addr)
 			continue
 		}
-		b.tls = b.config()
+		b.finish()
 	}
-	for k := range s.owners {
-		if owners[k] == nil {
-			delete(s.owners, k)
-		}
-	}
+	maps.DeleteFunc(s.owners, func(k string, _ *owner) bool { return !owners[k] })
+	maps.DeleteFunc(s.listeners, func(k string, _ *listenerMeter) bool { return !ids[k] })
 	return out, errs
 }
 
@@ -289,21 +294,21 @@ func (s *Server) reap() {
 			return
 		case <-tick.C:
 		}
-		for _, t := range s.targets() {
-			t.reap(nanos())
+		for _, g := range s.allGroups() {
+			for _, t := range g.targets() {
+				t.reap(nanos())
+			}
+			g.mu.Lock()
+			g.trim(func(t *target) bool { return t.pooled() == 0 })
+			g.mu.Unlock()
 		}
 	}
 }
 
-func (s *Server) targets() (all []*target) {
+func (s *Server) allGroups() []*group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, g := range s.groups {
-		for _, m := range g.roster.Load().all {
-			all = append(all, m.target)
-		}
-	}
-	return all
+	return slices.Collect(maps.Values(s.groups))
 }
 
 // Serves reports whether a listener is among those applied, with its socket
@@ -355,7 +360,7 @@ func (s *Server) Owners() map[string]Stats {
 	for id, o := range s.owners {
 		st := o.meter.read()
 		st.NewConns, st.ActiveConns = o.accepted.Load(), o.active.Load()
-		st.RejectedConns, st.TLSErrors = o.rejected.Load(), o.tlsErrors.Load()
+		st.RejectedConns, st.TLSErrors, st.UnmatchedConns = o.rejected.Load(), o.tlsErrors.Load(), o.unmatched.Load()
 		out[id] = st
 	}
 	return out
@@ -368,11 +373,8 @@ func (s *Server) Groups() map[string]Stats {
 	out := map[string]Stats{}
 	for id, g := range s.groups {
 		st := g.meter.read()
-		for _, m := range g.roster.Load().all {
-			m.mu.Lock()
-			idle := len(m.idle)
-			m.mu.Unlock()
-			st.Targets = append(st.Targets, TargetStats{m.addr, m.requests.Load(), m.inflight.Load(), idle})
+		for _, t := range g.targets() {
+			st.Targets = append(st.Targets, TargetStats{t.addr, t.requests.Load(), t.inflight.Load(), t.pooled()})
 		}
 		slices.SortFunc(st.Targets, func(a, b TargetStats) int { return compare(a.Addr, b.Addr) })
 		out[id] = st
@@ -402,8 +404,10 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	wg.Wait()
 	s.cancel()
-	for _, t := range s.targets() {
-		t.close()
+	for _, g := range s.allGroups() {
+		for _, t := range g.targets() {
+			t.close(true)
+		}
 	}
 	s.h2.close()
 	s.wg.Wait()

@@ -3,11 +3,14 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,16 +23,21 @@ type world struct {
 	t       *testing.T
 	s       *proxy.Server
 	cfg     proxy.Config
-	addr    string // of the listener ":80"
+	addr    string            // of the socket opened last
+	addrs   map[string]string // of every socket
+	origins sync.Map          // netip.Addr of a client to the netip.AddrPort it is going to
 	drained chan string
 	log     chan string
 	dials   atomic.Int64
 	block   chan struct{} // a dial to "hang:80" waits for it
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, drained: make(chan string, 100), log: make(chan string, 100), block: make(chan struct{})}
-	s, err := proxy.New(proxy.Options{
+func newWorld(t *testing.T, change ...func(*proxy.Options)) *world {
+	w := &world{
+		t: t, drained: make(chan string, 100), log: make(chan string, 100), block: make(chan struct{}),
+		addrs: map[string]string{},
+	}
+	opts := proxy.Options{
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) {
 			if addr == "taken" {
 				return nil, fmt.Errorf("address already in use")
@@ -37,6 +45,7 @@ func newWorld(t *testing.T) *world {
 			ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 			if err == nil {
 				w.addr = ln.Addr().String()
+				w.addrs[addr] = w.addr
 			}
 			return ln, err
 		},
@@ -54,7 +63,18 @@ func newWorld(t *testing.T) *world {
 		},
 		Drained:   func(_, addr string) { offer(w.drained, addr) },
 		AccessLog: func(_ string, line []byte) { offer(w.log, string(line)) },
-	})
+		Original: func(nc net.Conn) (netip.AddrPort, error) {
+			dst, ok := w.origins.Load(nc.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
+			if !ok {
+				return netip.AddrPort{}, errors.New("nothing is known of it")
+			}
+			return dst.(netip.AddrPort), nil
+		},
+	}
+	for _, f := range change {
+		f(&opts)
+	}
+	s, err := proxy.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

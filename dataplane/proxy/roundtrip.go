@@ -72,7 +72,7 @@ func (h *h2) RoundTrip(r *http.Request) (*http.Response, error) {
 	for range attempts {
 		t := st.place.target
 		if t == nil {
-			t = g.pick(ro, &st.rnd, nanos(), &not)
+			t = g.pick(ro, st.c.dst, &st.rnd, nanos(), &not)
 		}
 		if t == nil {
 			break

@@ -125,7 +125,12 @@ func (s *Server) compile(l Listener) (*virtual, error) {
 		o = &owner{}
 		s.owners[l.Owner] = o
 	}
-	v := &virtual{cfg: l, owner: o, port: strconv.AppendInt(nil, int64(l.Port), 10), idle: set.IdleTimeout, age: int64(set.KeepAlive)}
+	m := s.listeners[l.ID]
+	if m == nil {
+		m = &listenerMeter{}
+		s.listeners[l.ID] = m
+	}
+	v := &virtual{cfg: l, owner: o, meter: m, port: strconv.AppendInt(nil, int64(l.Port), 10), idle: set.IdleTimeout, age: int64(set.KeepAlive)}
 	for _, r := range l.Rules {
 		rt, err := compileRule(r, s.groups)
 		if err != nil {
@@ -139,7 +144,13 @@ func (s *Server) compile(l Listener) (*virtual, error) {
 		}
 		v.set = appendField(v.set, []byte(f[0]), []byte(f[1]))
 	}
-	if l.TLS != nil && len(l.TLS.Certificates) == 0 {
+	if l.TCP != nil {
+		v.tcp = &route{rule: Rule{Action: Action{Forward: l.TCP}}}
+		if err := v.tcp.shares(l.TCP, s.groups); err != nil {
+			return nil, fmt.Errorf("TCP: %w", err)
+		}
+	}
+	if l.TLS != nil && l.TLS.Config == nil && len(l.TLS.Certificates) == 0 {
 		return nil, errors.New("a TLS listener needs a certificate")
 	}
 	return v, nil

@@ -4,7 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,12 @@ type target struct {
 	mu    sync.Mutex
 	idle  []*upstream
 	conns map[*upstream]struct{}
-	gone  bool
+	gone  bool // keeps no connection any more
+	cut   bool // and gets none
+}
+
+func newTarget(s *Server, g *group, addr string) *target {
+	return &target{addr: addr, srv: s, group: g, conns: map[*upstream]struct{}{}}
 }
 
 // upstream is one connection to a target.
@@ -35,6 +41,9 @@ type upstream struct {
 	turn   turn
 	since  int64 // when it became idle
 	reused bool
+	// answered says that something has come from it.
+	answered bool
+	tls      *tls.Config // Group.TLS it was made by
 }
 
 const (
@@ -61,6 +70,10 @@ func (t *target) get(ctx context.Context, now int64, fresh, careful bool) (*upst
 		t.idle[n-1] = nil
 		t.idle = t.idle[:n-1]
 		t.mu.Unlock()
+		if u.outdated() {
+			u.discard()
+			continue
+		}
 		// A target may have closed it meanwhile: look, unless it was used
 		// just now.
 		if (careful || now-u.since > int64(trustedIdle)) && stale(u.src.nc) {
@@ -73,14 +86,20 @@ func (t *target) get(ctx context.Context, now int64, fresh, careful bool) (*upst
 	return t.dial(ctx)
 }
 
+// outdated reports whether the group's trust or identity has changed since the
+// connection was made.
+func (u *upstream) outdated() bool { return u.tls != u.target.group.roster.Load().cfg.TLS }
+
 func (t *target) dial(ctx context.Context) (*upstream, error) {
-	cfg := &t.group.roster.Load().cfg
-	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	ro := t.group.roster.Load()
+	ctx, cancel := context.WithTimeout(ctx, ro.cfg.ConnectTimeout)
 	defer cancel()
-	nc, err := t.srv.opts.Dial(ctx, cfg.Network, t.addr)
-	if err == nil && cfg.TLS != nil {
-		tc := tls.Client(nc, cfg.TLS)
-		if err = tc.HandshakeContext(ctx); err != nil {
+	nc, err := t.srv.opts.Dial(ctx, ro.cfg.Network, t.addr)
+	if err == nil && ro.tls != nil {
+		tc := tls.Client(nc, ro.tls)
+		err = tc.HandshakeContext(ctx)
+		t.group.meter.tls.count(err, false)
+		if err != nil {
 			_ = nc.Close()
 		}
 		nc = tc
@@ -90,11 +109,11 @@ func (t *target) dial(ctx context.Context) (*upstream, error) {
 		t.avoid.Store(nanos() + int64(avoidFor))
 		return nil, err
 	}
-	u := &upstream{target: t, src: source{nc: nc}, snk: sink{nc: nc}}
+	u := &upstream{target: t, src: source{nc: nc}, snk: sink{nc: nc}, tls: ro.cfg.TLS}
 	u.prepare(nc)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.gone {
+	if t.cut {
 		_ = nc.Close()
 		return nil, errGone
 	}
@@ -105,11 +124,11 @@ func (t *target) dial(ctx context.Context) (*upstream, error) {
 // put keeps a connection whose exchange ended cleanly.
 func (u *upstream) put(now int64) {
 	t := u.target
-	if u.src.r != u.src.w { // bytes nobody asked for: never reuse
+	if u.src.r != u.src.w || u.outdated() { // bytes nobody asked for: never reuse
 		u.discard()
 		return
 	}
-	u.since = now
+	u.since, u.answered = now, true
 	u.src.release()
 	t.mu.Lock()
 	if t.gone || len(t.idle) >= maxIdle {
@@ -132,6 +151,13 @@ func (u *upstream) discard() {
 	u.src.release()
 	putBuf(u.snk.out)
 	u.snk.out = nil
+}
+
+// pooled is how many connections wait to be used again.
+func (t *target) pooled() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.idle)
 }
 
 // acquire and release count requests in flight.
@@ -160,19 +186,40 @@ func (t *target) reap(now int64) {
 	}
 }
 
-// close ends the target: pooled connections and those in use, whose clients
-// then get 502, as ALB does when the deregistration delay is over.
-func (t *target) close() {
+// close ends the target's pool. With cut those in use end too, whose clients
+// then get 502, as ALB does when the deregistration delay is over; without,
+// what is in flight goes on.
+func (t *target) close(cut bool) {
 	t.mu.Lock()
-	t.gone = true
+	t.gone, t.cut = true, t.cut || cut
+	ends := t.idle
 	t.idle = nil
-	var conns []net.Conn
-	for u := range t.conns {
-		conns = append(conns, u.src.nc)
+	if cut {
+		ends = slices.Collect(maps.Keys(t.conns))
+		clear(t.conns)
 	}
-	clear(t.conns)
+	for _, u := range ends {
+		delete(t.conns, u)
+	}
 	t.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
+	for _, u := range ends {
+		_ = u.src.nc.Close()
+	}
+}
+
+// flush closes the pooled connections that are of an earlier configuration.
+func (t *target) flush() {
+	t.mu.Lock()
+	var old []*upstream
+	t.idle = slices.DeleteFunc(t.idle, func(u *upstream) bool {
+		if u.outdated() {
+			old = append(old, u)
+			return true
+		}
+		return false
+	})
+	t.mu.Unlock()
+	for _, u := range old {
+		u.discard()
 	}
 }
