@@ -17,8 +17,9 @@ up: deps build ## install what is missing, build, start the engine, deploy the p
 down: ## delete the platform, stop the engine, leave nothing behind
 	@if [ -x $(BIN) ]; then $(BIN) down --all; else echo "nothing is built, so nothing runs"; fi
 
-build: ## build bin/slipway
+build: ## build bin/slipway and the sidecar beside it
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/slipway
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway-proxy ./cmd/slipway-proxy
 
 test: deps-test build ## install what the tests need and run them all
 	$(GO) vet ./...

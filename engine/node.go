@@ -59,7 +59,7 @@ func (e *Engine) openNode(logService *logs.Service) error {
 	}
 	n.agent = agent.New(agent.Config{
 		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
-		Images: puller{e.store, images, e.ecr, e.ecr.Transport()}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
+		Images: puller{e.store, images, e.ecr, e.ecr.Transport(), &sidecar{}}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
 		Workers: workers,
 	})
 	e.loops = append(e.loops, n.agent.Loops()...)
@@ -110,10 +110,14 @@ type puller struct {
 	registry *ecr.Service
 	// transport is one value for all pulls, so that what it keeps is shared.
 	transport http.RoundTripper
+	sidecar   *sidecar
 }
 
 func (p puller) Pull(ctx context.Context, task agent.Task, ref string) (runtime.Image, error) {
 	local, ok := p.registry.Canonical(ref)
+	if isSidecar(ref) && (!ok || !p.registry.Has(ref)) {
+		return p.images.Pull(ctx, sidecarRef, p.sidecar)
+	}
 	if !ok {
 		return runtime.Image{}, fmt.Errorf("pull image manifest has been retried 1 time(s): failed to resolve ref %s: "+
 			"this engine reaches no registry but its own; push the image there and name it <repositoryUri>:<tag>", ref)

@@ -57,6 +57,16 @@ func (s *Service) Canonical(ref string) (local string, ok bool) {
 	return s.host + "/" + s.path(scope, name), true
 }
 
+// Has reports whether there is a repository of a reference's name.
+func (s *Service) Has(ref string) bool {
+	host, rest, _ := strings.Cut(ref, "/")
+	rest, _, _ = strings.Cut(rest, "@")
+	rest, _, _ = strings.Cut(rest, ":")
+	scope, name := s.repository(host, rest)
+	_, err := Repositories.Get(s.store.Snapshot(), scope.Key(name))
+	return err == nil
+}
+
 // isOwn accepts every name of the loopback with our port.
 func (s *Service) isOwn(host string) bool {
 	if host == s.host {

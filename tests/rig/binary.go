@@ -21,6 +21,9 @@ func Build(ctx context.Context, folder string) (string, error) {
 	if err := goBuild(ctx, Root(), path, "./cmd/slipway"); err != nil {
 		return "", err
 	}
+	if err := goBuild(ctx, Root(), filepath.Join(folder, "slipway-proxy"), "./cmd/slipway-proxy"); err != nil {
+		return "", err
+	}
 	return path, nil
 }
 
