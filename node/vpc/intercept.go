@@ -141,7 +141,7 @@ func (r *router) intercept(ns *os.File, eni string, i Interception) error {
 	if err != nil {
 		return err
 	}
-	defer f.close()
+	defer func() { go f.close() }() // which waits for the kernel to forget the table before, ten milliseconds
 	return f.load(i.Compile(at.Addr))
 }
 

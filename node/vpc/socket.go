@@ -101,20 +101,9 @@ func (a textAddr) Network() string { return a.network }
 func (a textAddr) String() string  { return a.addr }
 
 func (n *Network) dial(ctx context.Context, vpcID string, source netip.Addr, network, addr string) (net.Conn, error) {
-	to, err := netip.ParseAddrPort(addr)
+	to, kind, err := destination(network, addr)
 	if err != nil {
 		return nil, err
-	}
-	if !to.Addr().Is4() {
-		return nil, &net.AddrError{Err: "not an IPv4 address", Addr: addr}
-	}
-	kind := unix.SOCK_STREAM
-	switch network {
-	case "tcp", "tcp4":
-	case "udp", "udp4":
-		kind = unix.SOCK_DGRAM
-	default:
-		return nil, net.UnknownNetworkError(network)
 	}
 	r, err := n.router(vpcID, false)
 	if err != nil {
@@ -125,11 +114,11 @@ func (n *Network) dial(ctx context.Context, vpcID string, source netip.Addr, net
 	}
 	var fd int
 	err = r.do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_INET, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		fd, err = socket(kind)
 		return err
 	})
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return nil, err
 	}
 	if source.IsValid() {
 		// Without a port: it is chosen on connect, per destination.
@@ -140,6 +129,66 @@ func (n *Network) dial(ctx context.Context, vpcID string, source netip.Addr, net
 		}
 	}
 	return connect(ctx, fd, to)
+}
+
+// DialTask connects from inside an attached interface's namespace, so that
+// "127.0.0.1:9901" is the task's own port whatever its security groups say.
+// Network is "tcp" or "udp", the address numeric. An interception takes the
+// connection for the application's.
+func (n *Network) DialTask(ctx context.Context, vpcID, eni, network, addr string) (net.Conn, error) {
+	c, err := n.dialInside(ctx, vpcID, eni, network, addr)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: textAddr{network, addr}, Err: fmt.Errorf("in %s: %w", eni, err)}
+	}
+	return c, nil
+}
+
+func (n *Network) dialInside(ctx context.Context, vpcID, eni, network, addr string) (net.Conn, error) {
+	to, kind, err := destination(network, addr)
+	if err != nil {
+		return nil, err
+	}
+	_, ns, err := n.namespace(vpcID, eni)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	var fd int
+	done := make(chan error)
+	go lock(func() {
+		err := joinNetns(int(ns.Fd()))
+		if err == nil {
+			fd, err = socket(kind)
+		}
+		done <- err
+	})
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	return connect(ctx, fd, to)
+}
+
+// destination reads where to connect, and by which kind of socket.
+func destination(network, addr string) (to netip.AddrPort, kind int, err error) {
+	if to, err = netip.ParseAddrPort(addr); err != nil {
+		return to, 0, err
+	}
+	if !to.Addr().Is4() {
+		return to, 0, &net.AddrError{Err: "not an IPv4 address", Addr: addr}
+	}
+	switch network {
+	case "tcp", "tcp4":
+		return to, unix.SOCK_STREAM, nil
+	case "udp", "udp4":
+		return to, unix.SOCK_DGRAM, nil
+	}
+	return to, 0, net.UnknownNetworkError(network)
+}
+
+// socket makes one in the calling thread's namespace.
+func socket(kind int) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	return fd, os.NewSyscallError("socket", err)
 }
 
 // connect does what net.Dialer does for a socket that exists already: the
