@@ -40,10 +40,10 @@ func (r *renderer) alarms() {
 func (r *renderer) serviceAlarms(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
 	of := []Object{dimension("ClusterName", r.names.Cluster()), dimension("ServiceName", r.names.Service(s.Name))}
-	r.alarm(id+"CpuHigh", fmt.Sprintf("CPU of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "CPUUtilization", "Average", of}, ">", busy)
-	r.alarm(id+"MemoryHigh", fmt.Sprintf("Memory of %s above %d %%", s.Name, busy), metric{"AWS/ECS", "MemoryUtilization", "Average", of}, ">", busy)
+	r.alarm(id+"CpuHigh", metric{"AWS/ECS", "CPUUtilization", "Average", of}, ">", busy)
+	r.alarm(id+"MemoryHigh", metric{"AWS/ECS", "MemoryUtilization", "Average", of}, ">", busy)
 	if r.m.Cluster.Insights && s.Min > 0 {
-		r.alarm(id+"TooFew", fmt.Sprintf("Fewer than %d tasks of %s run", s.Min, s.Name), metric{"ECS/ContainerInsights", "RunningTaskCount", "Minimum", of}, "<", s.Min)
+		r.alarm(id+"TooFew", metric{"ECS/ContainerInsights", "RunningTaskCount", "Minimum", of}, "<", s.Min)
 	}
 	if !s.Public() {
 		return
@@ -54,16 +54,15 @@ func (r *renderer) serviceAlarms(s *manifest.Service) {
 		groups["OtherUnhealthy"], order = id+"OtherTargetGroup", append(order, "OtherUnhealthy")
 	}
 	for _, name := range order {
-		r.alarm(id+name, "Tasks of "+s.Name+" fail their health checks", metric{"AWS/ApplicationELB", "UnHealthyHostCount", "Maximum", []Object{
+		r.alarm(id+name, metric{"AWS/ApplicationELB", "UnHealthyHostCount", "Maximum", []Object{
 			dimension("LoadBalancer", sub("${LoadBalancer.LoadBalancerFullName}")), dimension("TargetGroup", sub("${"+groups[name]+".TargetGroupFullName}")),
 		}}, ">", 0)
 	}
 }
 
 // alarm renders an alarm that goes off when all of the last minutes are on one side of a threshold.
-func (r *renderer) alarm(id, description string, m metric, side string, threshold int) {
+func (r *renderer) alarm(id string, m metric, side string, threshold int) {
 	r.add(id, "AWS::CloudWatch::Alarm", append(Object{
-		{"AlarmDescription", description},
 		{"Namespace", m.namespace},
 		{"MetricName", m.name},
 		{"Dimensions", m.dimensions},

@@ -11,20 +11,16 @@ import (
 func (r *renderer) balancer() {
 	l := r.m.LoadBalancer
 	r.groups()
-	subnets, scheme := r.public, "internet-facing"
+	subnets, scheme := r.public, any(nil) // AWS takes internet-facing for granted
 	if l.Internal {
 		subnets, scheme = r.private, "internal"
 	}
-	var routes []string
-	for _, id := range subnets {
-		routes = append(routes, id+"RouteTableAssociation")
-		if !l.Internal { // an internet-facing balancer needs subnets whose route to the internet exists
-			routes = append(routes, id+"DefaultRoute")
-		}
+	var gateway []string
+	if !l.Internal { // "VPC has no internet gateway", says AWS otherwise
+		gateway = []string{"InternetGatewayAttachment"}
 	}
 	r.add("LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", Object{
 		{"Name", r.names.LoadBalancer()},
-		{"Type", "application"},
 		{"Scheme", scheme},
 		{"Subnets", refs(subnets)},
 		{"SecurityGroups", []any{ref("AlbSecurityGroup")}},
@@ -33,7 +29,7 @@ func (r *renderer) balancer() {
 			{{"Key", "routing.http.drop_invalid_header_fields.enabled"}, {"Value", "true"}},
 		}},
 		r.tagged("alb"),
-	}, routes...)
+	}, gateway...)
 	r.listeners()
 }
 
@@ -91,7 +87,7 @@ func (r *renderer) groups() {
 	for _, cidr := range l.Allow {
 		for _, port := range ports {
 			in = append(in, Object{
-				{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port}, {"CidrIp", cidr}, {"Description", "Clients"},
+				{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port}, {"CidrIp", cidr},
 			})
 		}
 	}
@@ -106,7 +102,6 @@ func (r *renderer) groups() {
 			{"FromPort", port},
 			{"ToPort", port},
 			{"DestinationSecurityGroupId", ref("TaskSecurityGroup")},
-			{"Description", "Services"},
 		})
 		r.add(albToTask(port), "AWS::EC2::SecurityGroupIngress", Object{
 			{"GroupId", ref("TaskSecurityGroup")},
@@ -114,7 +109,6 @@ func (r *renderer) groups() {
 			{"FromPort", port},
 			{"ToPort", port},
 			{"SourceSecurityGroupId", ref("AlbSecurityGroup")},
-			{"Description", "Load balancer"},
 		})
 	}
 	r.add("AlbSecurityGroup", "AWS::EC2::SecurityGroup", Object{
@@ -132,7 +126,7 @@ func (r *renderer) peers() {
 	rule := func(id string, traffic ...Field) {
 		r.among = append(r.among, id)
 		r.add(id, "AWS::EC2::SecurityGroupIngress", append(Object{
-			{"GroupId", ref("TaskSecurityGroup")}, {"SourceSecurityGroupId", ref("TaskSecurityGroup")}, {"Description", "Tasks of this platform"},
+			{"GroupId", ref("TaskSecurityGroup")}, {"SourceSecurityGroupId", ref("TaskSecurityGroup")},
 		}, traffic...), r.outward...)
 	}
 	if !r.meshed() {
@@ -207,21 +201,27 @@ func (r *renderer) targetGroup(id string, s *manifest.Service) {
 		{"Protocol", "HTTP"},
 		{"Port", r.entrance(s).port},
 		{"HealthCheckPath", s.Health.Path},
-		{"HealthCheckIntervalSeconds", s.Health.Interval.Seconds()},
-		{"HealthCheckTimeoutSeconds", s.Health.Timeout.Seconds()},
+		{"HealthCheckIntervalSeconds", unless(s.Health.Interval.Seconds(), 30)},
+		{"HealthCheckTimeoutSeconds", unless(s.Health.Timeout.Seconds(), 5)},
 		{"HealthyThresholdCount", s.Health.Healthy},
 		{"UnhealthyThresholdCount", s.Health.Unhealthy},
-		{"Matcher", Object{{"HttpCode", s.Health.Codes}}},
+		{"Matcher", matcher(s.Health.Codes)},
 		{"TargetGroupAttributes", []Object{{{"Key", "deregistration_delay.timeout_seconds"}, {"Value", fmt.Sprint(s.Drain.Seconds())}}}},
-		r.tagged(s.Name),
 	})
+}
+
+func matcher(codes string) any {
+	if codes == "200" {
+		return nil
+	}
+	return Object{{"HttpCode", codes}}
 }
 
 func (r *renderer) rule(id, listener string, s *manifest.Service, forward Object) {
 	r.add(id, "AWS::ElasticLoadBalancingV2::ListenerRule", Object{
 		{"ListenerArn", ref(listener)},
 		{"Priority", s.Priority},
-		{"Conditions", []Object{{{"Field", "path-pattern"}, {"PathPatternConfig", Object{{"Values", s.Paths}}}}}},
+		{"Conditions", []Object{{{"Field", "path-pattern"}, {"Values", s.Paths}}}},
 		{"Actions", []Object{forward}},
 	})
 }

@@ -14,10 +14,9 @@ func (r *renderer) cluster() {
 		{"ClusterSettings", []Object{{{"Name", "containerInsights"}, {"Value", insights}}}},
 		{"CapacityProviders", []string{"FARGATE", "FARGATE_SPOT"}},
 		{"DefaultCapacityProviderStrategy", r.strategy()},
-		r.tagged("cluster"),
 	})
 	r.add("Namespace", "AWS::ServiceDiscovery::PrivateDnsNamespace", Object{
-		{"Name", r.names.Namespace()}, {"Vpc", ref("Vpc")}, {"Description", "Private names of " + r.m.Name}, r.tagged("namespace"),
+		{"Name", r.names.Namespace()}, {"Vpc", ref("Vpc")},
 	})
 }
 

@@ -18,12 +18,21 @@ func (r *renderer) dashboard() {
 	lb := func(name, statistic string) []any {
 		return []any{"AWS/ApplicationELB", name, "LoadBalancer", "${LoadBalancer.LoadBalancerFullName}", Object{{"stat", statistic}}}
 	}
+	also := func(name, statistic string) []any { return []any{".", name, ".", ".", Object{{"stat", statistic}}} } // of the same
 	widgets = append(
 		widgets,
 		r.widget("Requests", []any{lb("RequestCount", "Sum")}),
-		r.widget("Response time, seconds", []any{lb("TargetResponseTime", "p50"), lb("TargetResponseTime", "p99")}),
-		r.widget("Errors", []any{lb("HTTPCode_Target_4XX_Count", "Sum"), lb("HTTPCode_Target_5XX_Count", "Sum"), lb("HTTPCode_ELB_5XX_Count", "Sum")}),
+		r.widget("Response time, seconds", []any{lb("TargetResponseTime", "p50"), also(".", "p99")}),
+		r.widget("Errors", []any{lb("HTTPCode_Target_4XX_Count", "Sum"), also("HTTPCode_Target_5XX_Count", "Sum"), also("HTTPCode_ELB_5XX_Count", "Sum")}),
 	)
+	if r.meshed() {
+		widgets = append(
+			widgets,
+			r.calls("Calls between services", "RequestCount", "Sum"),
+			r.calls("Time they take, milliseconds, p99", "ResponseLatency", "p99"),
+			r.calls("TLS errors", "TLSErrors", "Sum"),
+		)
+	}
 	body, err := encode(Object{{"widgets", widgets}})
 	if err != nil {
 		panic(fmt.Sprintf("synth: dashboard: %v", err)) // texts and numbers alone
@@ -33,9 +42,16 @@ func (r *renderer) dashboard() {
 
 // search is a widget with a line for each service of the cluster.
 func (r *renderer) search(title, namespace, name, statistic string) Object {
-	return r.widget(title, []any{[]any{Object{{"expression", fmt.Sprintf(
-		`SEARCH('{%s,ClusterName,ServiceName} ClusterName="%s" MetricName="%s"', '%s', 60)`, namespace, r.names.Cluster(), name, statistic,
-	)}}}})
+	return r.found(title, fmt.Sprintf("{%s,ClusterName,ServiceName} ClusterName=%q MetricName=%q", namespace, r.names.Cluster(), name), statistic)
+}
+
+// calls is a widget with a line for each pair of services that call each other in the mesh.
+func (r *renderer) calls(title, name, statistic string) Object {
+	return r.found(title, fmt.Sprintf("{Slipway/Mesh,Mesh,VirtualNode,Backend} Mesh=%q MetricName=%q", r.names.Mesh(), name), statistic)
+}
+
+func (r *renderer) found(title, metrics, statistic string) Object {
+	return r.widget(title, []any{[]any{Object{{"expression", fmt.Sprintf("SEARCH('%s', '%s', 60)", metrics, statistic)}}}})
 }
 
 func (r *renderer) widget(title string, metrics []any) Object {

@@ -6,11 +6,11 @@ import (
 	"github.com/slipway-dev/slipway/manifest"
 )
 
-// endpoints renders the ways to AWS's own services that do not leave the VPC: gateway endpoints in every route table, interface endpoints
-// in every private subnet.
+// endpoints renders the ways to AWS's own services that do not leave the VPC: gateway endpoints in the route table and
+// interface endpoints in the range of every private subnet, where the tasks are.
 func (r *renderer) endpoints() {
 	var tables []any
-	for _, id := range append(append([]string{}, r.public...), r.private...) {
+	for _, id := range r.private {
 		tables = append(tables, ref(id+"RouteTable"))
 	}
 	guarded := false
@@ -18,7 +18,7 @@ func (r *renderer) endpoints() {
 		id := manifest.Camel(service) + "Endpoint"
 		properties := Object{{"VpcId", ref("Vpc")}, {"ServiceName", sub("com.amazonaws.${AWS::Region}." + service)}}
 		if service == "s3" || service == "dynamodb" {
-			properties = append(properties, Field{"VpcEndpointType", "Gateway"}, Field{"RouteTableIds", tables})
+			properties = append(properties, Field{"RouteTableIds", tables})
 		} else {
 			if !guarded {
 				r.endpointGroup()
@@ -39,7 +39,7 @@ func (r *renderer) endpointGroup() {
 		{"GroupDescription", "VPC endpoints: HTTPS from the VPC"},
 		{"VpcId", ref("Vpc")},
 		{"SecurityGroupIngress", []Object{{
-			{"IpProtocol", "tcp"}, {"FromPort", 443}, {"ToPort", 443}, {"CidrIp", getAtt("Vpc", "CidrBlock")}, {"Description", "HTTPS from the VPC"},
+			{"IpProtocol", "tcp"}, {"FromPort", 443}, {"ToPort", 443}, {"CidrIp", attribute("Vpc", "CidrBlock")},
 		}}},
 		r.tagged("endpoints"),
 	})

@@ -20,10 +20,22 @@ type graph struct {
 	Parameters map[string]any
 	Resources  map[string]struct {
 		Type       string
-		DependsOn  []string
+		DependsOn  oneOrMany
 		Properties map[string]any
 	}
 	Outputs map[string]any
+}
+
+// oneOrMany is a list that may be written as its only value.
+type oneOrMany []string
+
+func (l *oneOrMany) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*l = oneOrMany{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
 }
 
 func graphOf(t interface{ Fatal(...any) }, data []byte) graph {
@@ -66,7 +78,7 @@ var substituted = regexp.MustCompile(`\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}`)
 func (g graph) check() error {
 	edges := map[string][]string{}
 	for id, r := range g.Resources {
-		to := slices.Clone(r.DependsOn)
+		to := slices.Clone([]string(r.DependsOn))
 		references(r.Properties, &to)
 		for _, target := range to {
 			_, resource := g.Resources[target]
@@ -116,7 +128,7 @@ func (g graph) reaches(from, to string) bool {
 	if !ok {
 		return false
 	}
-	next := slices.Clone(r.DependsOn)
+	next := slices.Clone([]string(r.DependsOn))
 	references(r.Properties, &next)
 	return slices.Contains(next, to) || slices.ContainsFunc(next, func(id string) bool { return g.reaches(id, to) })
 }

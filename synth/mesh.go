@@ -50,7 +50,7 @@ func (r *renderer) member(s *manifest.Service) {
 	}
 }
 
-func meshName() Field { return Field{"MeshName", sub("${Mesh.MeshName}")} }
+func meshName() Field { return Field{"MeshName", attribute("Mesh", "MeshName")} }
 
 // nodeListener is where peers reach a service: with certificates, within bounds, and while it is healthy.
 func (r *renderer) nodeListener(s *manifest.Service) Object {
@@ -113,7 +113,7 @@ func (r *renderer) backends(s *manifest.Service) []Object {
 		}
 		backend := Object{{"VirtualServiceName", r.names.Host(called)}}
 		if r.m.Mesh.TLS != manifest.TLSDisabled {
-			backend = append(backend, Field{"ClientPolicy", Object{{"TLS", Object{{"Enforce", true}, certificate(), r.validation(r.names.Host(called))}}}})
+			backend = append(backend, Field{"ClientPolicy", Object{{"TLS", Object{certificate(), r.validation(r.names.Host(called))}}}})
 		}
 		out = append(out, Object{{"VirtualService", backend}})
 	}

@@ -10,7 +10,7 @@ import (
 // network renders the VPC: a public and a private subnet a zone, each with its own route table, the internet gateway and the NAT gateways.
 func (r *renderer) network() {
 	n := r.m.Network
-	r.add("Vpc", "AWS::EC2::VPC", Object{{"CidrBlock", n.CIDR}, {"EnableDnsSupport", true}, {"EnableDnsHostnames", true}, r.tagged("vpc")})
+	r.add("Vpc", "AWS::EC2::VPC", Object{{"CidrBlock", n.CIDR}, {"EnableDnsHostnames", true}, r.tagged("vpc")})
 	r.add("InternetGateway", "AWS::EC2::InternetGateway", Object{r.tagged("igw")})
 	r.add("InternetGatewayAttachment", "AWS::EC2::VPCGatewayAttachment", Object{{"VpcId", ref("Vpc")}, {"InternetGatewayId", ref("InternetGateway")}})
 	for i := range n.Zones {
@@ -43,7 +43,7 @@ func (r *renderer) subnet(side string, i int, cidr string) string {
 	id := fmt.Sprintf("%sSubnet%d", side, i+1)
 	name := fmt.Sprintf("%s-%d", strings.ToLower(side), i+1)
 	r.add(id, "AWS::EC2::Subnet", Object{
-		{"VpcId", ref("Vpc")}, {"CidrBlock", cidr}, {"AvailabilityZone", zone(i)}, {"MapPublicIpOnLaunch", side == "Public"}, r.tagged(name),
+		{"VpcId", ref("Vpc")}, {"CidrBlock", cidr}, {"AvailabilityZone", zone(i)}, {"MapPublicIpOnLaunch", unless(side == "Public", false)}, r.tagged(name),
 	})
 	r.add(id+"RouteTable", "AWS::EC2::RouteTable", Object{{"VpcId", ref("Vpc")}, r.tagged(name)})
 	r.add(id+"RouteTableAssociation", "AWS::EC2::SubnetRouteTableAssociation", Object{{"SubnetId", ref(id)}, {"RouteTableId", ref(id + "RouteTable")}})
@@ -57,7 +57,7 @@ func (r *renderer) nat(i int) {
 	// An address of a VPC can be taken only while an internet gateway is attached, and must be given back before it is detached.
 	r.add(id+"Address", "AWS::EC2::EIP", Object{{"Domain", "vpc"}, r.tagged(name)}, "InternetGatewayAttachment")
 	r.add(id, "AWS::EC2::NatGateway", Object{
-		{"AllocationId", getAtt(id+"Address", "AllocationId")}, {"SubnetId", ref(r.public[i])}, r.tagged(name),
+		{"AllocationId", attribute(id+"Address", "AllocationId")}, {"SubnetId", ref(r.public[i])}, r.tagged(name),
 	}, r.public[i]+"DefaultRoute", r.public[i]+"RouteTableAssociation")
 }
 

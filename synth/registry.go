@@ -2,7 +2,6 @@ package synth
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/slipway-dev/slipway/manifest"
 )
@@ -15,9 +14,9 @@ const (
 // registry renders an image repository, and the parameter that chooses the image, for every service that is built here.
 func (r *renderer) registry() {
 	rule := map[string]any{"rules": []any{map[string]any{
-		"rulePriority": 1, "description": fmt.Sprintf("Keep the last %d images", imagesKept),
-		"selection": map[string]any{"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": imagesKept},
-		"action":    map[string]any{"type": "expire"},
+		"rulePriority": 1,
+		"selection":    map[string]any{"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": imagesKept},
+		"action":       map[string]any{"type": "expire"},
 	}}}
 	policy, _ := json.Marshal(rule)
 	for i := range r.m.Services {
@@ -26,16 +25,13 @@ func (r *renderer) registry() {
 			continue
 		}
 		r.Parameters = append(r.Parameters, Parameter{
-			ID: ImageParameter(s.Name), Default: "latest", Description: "Tag of the image that " + s.Name + " runs",
-			Pattern: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, Explain: "an image tag: up to 128 letters, digits, dots, dashes and underscores",
+			ID: ImageParameter(s.Name), Default: "latest", Pattern: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`,
 		})
-		r.disposable(manifest.Camel(s.Name)+"Repository", repositoryType, Object{
+		r.add(manifest.Camel(s.Name)+"Repository", repositoryType, Object{
 			{"RepositoryName", r.names.Repository(s.Name)},
 			{"ImageScanningConfiguration", Object{{"ScanOnPush", true}}},
-			{"EncryptionConfiguration", Object{{"EncryptionType", "AES256"}}},
 			{"LifecyclePolicy", Object{{"LifecyclePolicyText", string(policy)}}},
 			{"EmptyOnDelete", true},
-			r.tagged(s.Name),
 		})
 	}
 }

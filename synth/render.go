@@ -15,7 +15,8 @@ import (
 	"github.com/slipway-dev/slipway/manifest"
 )
 
-// MaxInline is the largest template AWS takes in a request; larger ones need a bucket. Source: "CloudFormation quotas".
+// MaxInline is the largest template AWS takes in a request; larger ones need a bucket. Source: "CloudFormation quotas". The CDK sends YAML,
+// a third longer than JSON and the longer the deeper the lists. So what AWS takes for granted is not said, nor are descriptions given.
 const MaxInline = 51_200
 
 // MaxResources is the most resources a stack may have. Source: "CloudFormation quotas".
@@ -58,12 +59,8 @@ func (r *renderer) add(id, kind string, properties Object, dependsOn ...string) 
 	r.Resources = append(r.Resources, Resource{ID: id, Type: kind, DependsOn: dependsOn, Properties: properties})
 }
 
-// disposable appends a resource that holds data and goes away with its stack all the same.
-func (r *renderer) disposable(id, kind string, properties Object) {
-	r.Resources = append(r.Resources, Resource{ID: id, Type: kind, Keep: "Delete", Properties: properties})
-}
-
-// tagged is the Tags property. It holds the Name only: what all resources share are tags of the stack (see Tags).
+// tagged is the Tags property. It holds the Name only, and only of what has no other name: what all resources share are tags of the stack
+// (see Tags).
 func (r *renderer) tagged(what string) Field {
 	return Field{"Tags", []Object{{{"Key", "Name"}, {"Value", r.names.Tag(what)}}}}
 }
@@ -77,22 +74,22 @@ func Tags(m *manifest.Manifest) map[string]string {
 }
 
 func (r *renderer) outputs() {
-	r.output("VpcId", "The VPC", ref("Vpc"))
-	r.output("ClusterName", "The ECS cluster", ref("Cluster"))
+	r.output("VpcId", ref("Vpc"))
+	r.output("ClusterName", ref("Cluster"))
 	if r.meshed() {
-		r.output("MeshName", "The service mesh", sub("${Mesh.MeshName}"))
+		r.output("MeshName", attribute("Mesh", "MeshName"))
 	}
-	r.output("LoadBalancerDns", "Name under which the load balancer answers", getAtt("LoadBalancer", "DNSName"))
+	r.output("LoadBalancerDns", attribute("LoadBalancer", "DNSName"))
 	for i := range r.m.Services {
 		if s := &r.m.Services[i]; s.Built() {
 			id := manifest.Camel(s.Name)
-			r.output(RepositoryOutput(s.Name), "Image repository of "+s.Name, getAtt(id+"Repository", "RepositoryUri"))
+			r.output(RepositoryOutput(s.Name), attribute(id+"Repository", "RepositoryUri"))
 		}
 	}
 }
 
-func (r *renderer) output(id, description string, value any) {
-	r.Outputs = append(r.Outputs, Output{ID: id, Description: description, Value: value})
+func (r *renderer) output(id string, value any) {
+	r.Outputs = append(r.Outputs, Output{ID: id, Value: value})
 }
 
 // verify finds what a manifest may say but a stack cannot hold.

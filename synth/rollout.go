@@ -11,8 +11,8 @@ import (
 // rollout renders how a new version replaces the old one. What a strategy does not use is left out, as ECS refuses it.
 func rollout(o manifest.Rollout) Object {
 	out := Object{
-		{"MinimumHealthyPercent", o.Minimum},
-		{"MaximumPercent", o.Maximum},
+		{"MinimumHealthyPercent", unless(o.Minimum, 100)},
+		{"MaximumPercent", unless(o.Maximum, 200)},
 		{"DeploymentCircuitBreaker", Object{{"Enable", o.Rollback}, {"Rollback", o.Rollback}}},
 	}
 	if len(o.Alarms) > 0 {
@@ -48,7 +48,7 @@ func (r *renderer) shifting(s *manifest.Service) Field {
 	if s.Rollout.TestPort != 0 {
 		o = append(o, Field{"TestListenerRule", ref(id + "TestRule")})
 	}
-	return Field{"AdvancedConfiguration", append(o, Field{"RoleArn", getAtt(shiftingRole, "Arn")})}
+	return Field{"AdvancedConfiguration", append(o, Field{"RoleArn", attribute(shiftingRole, "Arn")})}
 }
 
 const shiftingRole = "DeploymentRole"
@@ -69,14 +69,14 @@ func (r *renderer) shiftingRoles() {
 	if len(rules) == 0 {
 		return
 	}
-	r.roleFor("ecs.amazonaws.com", shiftingRole, "deployment", "Moves requests from one version of a service to the next", []Object{
+	r.roleFor("ecs.amazonaws.com", shiftingRole, "deployment", []Object{
 		// The Describe actions know no resource.
-		allow("Look", []string{
+		allow([]string{
 			"elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups",
 			"elasticloadbalancing:DescribeTargetHealth",
 		}, "*"),
-		allow("Shift", []string{"elasticloadbalancing:ModifyRule"}, rules),
-		allow("Targets", []string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, groups),
+		allow([]string{"elasticloadbalancing:ModifyRule"}, rules),
+		allow([]string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, groups),
 	})
 }
 

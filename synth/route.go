@@ -14,12 +14,13 @@ const defaultTimeout = 15 * time.Second
 func (r *renderer) route(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
 	r.add(id+"Router", "AWS::AppMesh::VirtualRouter", Object{
-		meshName(), {"VirtualRouterName", r.names.Router(s.Name)},
+		meshName(),
+		{"VirtualRouterName", r.names.Router(s.Name)},
 		{"Spec", Object{{"Listeners", []Object{{{"PortMapping", Object{{"Port", s.Port}, {"Protocol", s.Protocol}}}}}}}},
 	})
-	router := Field{"VirtualRouterName", sub("${" + id + "Router.VirtualRouterName}")}
+	router := Field{"VirtualRouterName", attribute(id+"Router", "VirtualRouterName")}
 	r.add(id+"Route", "AWS::AppMesh::Route", Object{
-		meshName(), router, {"RouteName", r.names.Route(s.Name)}, {"Spec", routeSpec(s, sub("${"+id+"Node.VirtualNodeName}"))},
+		meshName(), router, {"RouteName", r.names.Route(s.Name)}, {"Spec", routeSpec(s, attribute(id+"Node", "VirtualNodeName"))},
 	})
 	r.add(id+"VirtualService", "AWS::AppMesh::VirtualService", Object{
 		meshName(),

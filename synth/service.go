@@ -30,7 +30,7 @@ func (r *renderer) service(s *manifest.Service) {
 		{"EnableExecuteCommand", s.Exec},
 		{"EnableECSManagedTags", true},
 		{"PropagateTags", "SERVICE"},
-		{"ServiceRegistries", []Object{{{"RegistryArn", getAtt(id+"Discovery", "Arn")}}}},
+		{"ServiceRegistries", []Object{{{"RegistryArn", attribute(id+"Discovery", "Arn")}}}},
 	}
 	if s.Public() {
 		needs = append(needs, albToTask(r.entrance(s).port))
@@ -48,16 +48,15 @@ func (r *renderer) service(s *manifest.Service) {
 			Field{"HealthCheckGracePeriodSeconds", s.Grace.Seconds()},
 		)
 	}
-	r.add(id+"Service", "AWS::ECS::Service", append(properties, r.tagged(s.Name)), needs...)
+	r.add(id+"Service", "AWS::ECS::Service", properties, needs...)
 }
 
 // discovery renders the private name, which resolves to the addresses of the service's tasks.
 func (r *renderer) discovery(s *manifest.Service) {
 	r.add(manifest.Camel(s.Name)+"Discovery", "AWS::ServiceDiscovery::Service", Object{
 		{"Name", s.DNS},
-		{"NamespaceId", getAtt("Namespace", "Id")},
-		{"DnsConfig", Object{{"RoutingPolicy", "MULTIVALUE"}, {"DnsRecords", []Object{{{"Type", "A"}, {"TTL", 60}}}}}},
+		{"NamespaceId", attribute("Namespace", "Id")},
+		{"DnsConfig", Object{{"DnsRecords", []Object{{{"Type", "A"}, {"TTL", 60}}}}}},
 		{"HealthCheckCustomConfig", Object{{"FailureThreshold", 1}}},
-		r.tagged(s.Name),
 	})
 }

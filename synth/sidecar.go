@@ -20,13 +20,11 @@ func (r *renderer) sidecar(s *manifest.Service) Object {
 	out := Object{
 		{"Name", sidecarName},
 		{"Image", sidecarImage},
-		{"Essential", true},
 		{"User", manifest.SidecarUser},
 		{"MemoryReservation", sidecarMemory},
 	}
 	environment := []Object{
 		{{"Name", "APPMESH_RESOURCE_ARN"}, {"Value", ref(manifest.Camel(s.Name) + "Node")}},
-		{{"Name", "ENVOY_LOG_LEVEL"}, {"Value", "info"}},
 	}
 	if s.Public() {
 		out = append(out, Field{"PortMappings", []Object{{{"ContainerPort", manifest.SidecarIngress}}}})
@@ -39,7 +37,6 @@ func (r *renderer) sidecar(s *manifest.Service) Object {
 			{"Command", []string{"CMD-SHELL", fmt.Sprintf("curl -s http://localhost:%d/server_info | grep state | grep -q LIVE", manifest.SidecarAdmin)}},
 			{"Interval", 5},
 			{"Timeout", 2},
-			{"Retries", 3},
 			{"StartPeriod", 10},
 		}},
 		logging(s),

@@ -11,27 +11,29 @@ import (
 // task renders a service's log group and task definition.
 func (r *renderer) task(s *manifest.Service) {
 	id := manifest.Camel(s.Name)
-	r.disposable(id+"LogGroup", "AWS::Logs::LogGroup", Object{
-		{"LogGroupName", r.names.LogGroup(s.Name)}, {"RetentionInDays", s.LogRetention}, r.tagged(s.Name),
+	r.add(id+"LogGroup", "AWS::Logs::LogGroup", Object{
+		{"LogGroupName", r.names.LogGroup(s.Name)}, {"RetentionInDays", s.LogRetention},
 	})
 	r.roles(s)
 	containers := []Object{r.container(s)}
 	if r.meshed() {
 		containers = append(containers, r.sidecar(s))
 	}
-	architecture := map[string]string{"amd64": "X86_64", "arm64": "ARM64"}[r.m.Architecture]
+	var platform any // Linux on X86_64
+	if r.m.Architecture == "arm64" {
+		platform = Object{{"CpuArchitecture", "ARM64"}, {"OperatingSystemFamily", "LINUX"}}
+	}
 	r.add(id+"TaskDefinition", "AWS::ECS::TaskDefinition", Object{
 		{"Family", r.names.Service(s.Name)},
 		{"RequiresCompatibilities", []string{"FARGATE"}},
 		{"NetworkMode", "awsvpc"},
-		{"RuntimePlatform", Object{{"CpuArchitecture", architecture}, {"OperatingSystemFamily", "LINUX"}}},
+		{"RuntimePlatform", platform},
 		{"Cpu", fmt.Sprint(s.CPU)},
 		{"Memory", fmt.Sprint(s.Memory)},
-		{"ExecutionRoleArn", getAtt(id+"ExecutionRole", "Arn")},
-		{"TaskRoleArn", getAtt(id+"TaskRole", "Arn")},
+		{"ExecutionRoleArn", attribute(id+"ExecutionRole", "Arn")},
+		{"TaskRoleArn", attribute(id+"TaskRole", "Arn")},
 		{"ContainerDefinitions", containers},
 		{"ProxyConfiguration", r.interception(s)},
-		r.tagged(s.Name),
 	})
 }
 
@@ -40,23 +42,20 @@ func (r *renderer) container(s *manifest.Service) Object {
 	out := Object{
 		{"Name", r.names.Container(s.Name)},
 		{"Image", r.image(s)},
-		{"Essential", true},
 		{"EntryPoint", listOrNil(s.EntryPoint)},
 		{"Command", listOrNil(s.Command)},
 		{"User", orNil(s.User)},
 	}
 	if s.Port != 0 {
-		out = append(out, Field{"PortMappings", []Object{{
-			{"Name", s.Name}, {"ContainerPort", s.Port}, {"Protocol", "tcp"}, {"AppProtocol", "http"},
-		}}})
+		out = append(out, Field{"PortMappings", []Object{{{"ContainerPort", s.Port}}}})
 	}
 	out = append(out, Field{"Environment", r.environment(s)})
 	if len(s.Check.Command) > 0 {
 		out = append(out, Field{"HealthCheck", Object{
 			{"Command", append([]string{"CMD"}, s.Check.Command...)},
-			{"Interval", s.Check.Interval.Seconds()},
-			{"Timeout", s.Check.Timeout.Seconds()},
-			{"Retries", s.Check.Retries},
+			{"Interval", unless(s.Check.Interval.Seconds(), 30)},
+			{"Timeout", unless(s.Check.Timeout.Seconds(), 5)},
+			{"Retries", unless(s.Check.Retries, 3)},
 			{"StartPeriod", s.Check.Start.Seconds()},
 		}})
 	}

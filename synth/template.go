@@ -58,19 +58,18 @@ type Resource struct {
 	ID         string
 	Type       string
 	DependsOn  []string
-	Keep       string // DeletionPolicy and UpdateReplacePolicy, for types whose content would otherwise be asked about; empty = AWS's default
 	Properties Object
 }
 
 // Parameter is one parameter of a template; all are strings.
 type Parameter struct {
-	ID, Default, Description, Pattern, Explain string
+	ID, Default, Pattern string
 }
 
 // Output is one output of a template.
 type Output struct {
-	ID, Description string
-	Value           any
+	ID    string
+	Value any
 }
 
 // Template is a CloudFormation template: ordered, so that equal manifests give equal bytes.
@@ -106,22 +105,18 @@ func (t *Template) Body() []byte {
 		parameters = append(parameters, Field{p.ID, Object{
 			{"Type", "String"},
 			{"Default", p.Default},
-			{"Description", p.Description},
 			{"AllowedPattern", orNil(p.Pattern)},
-			{"ConstraintDescription", orNil(p.Explain)},
 		}})
 	}
 	for _, r := range t.Resources {
 		resources = append(resources, Field{r.ID, Object{
 			{"Type", r.Type},
-			{"DependsOn", listOrNil(r.DependsOn)},
-			{"DeletionPolicy", orNil(r.Keep)},
-			{"UpdateReplacePolicy", orNil(r.Keep)},
+			{"DependsOn", oneOrList(r.DependsOn)},
 			{"Properties", objectOrNil(r.Properties)},
 		}})
 	}
 	for _, o := range t.Outputs {
-		outputs = append(outputs, Field{o.ID, Object{{"Description", orNil(o.Description)}, {"Value", o.Value}}})
+		outputs = append(outputs, Field{o.ID, Object{{"Value", o.Value}}})
 	}
 	out = append(out, Field{"Parameters", objectOrNil(parameters)}, Field{"Resources", resources}, Field{"Outputs", objectOrNil(outputs)})
 	compact, err := encode(out)
@@ -136,6 +131,22 @@ func orNil(s string) any {
 		return nil
 	}
 	return s
+}
+
+// oneOrList renders one value without a list around it, where CloudFormation and IAM take either.
+func oneOrList(l []string) any {
+	if len(l) == 1 {
+		return l[0]
+	}
+	return listOrNil(l)
+}
+
+// unless leaves out what AWS takes for granted.
+func unless[T comparable](value, usual T) any {
+	if value == usual {
+		return nil
+	}
+	return value
 }
 
 func listOrNil[T any](l []T) any {
