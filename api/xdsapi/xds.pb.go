@@ -79,6 +79,53 @@ func (ApiVersion) EnumDescriptor() ([]byte, []int) {
 	return file_xds_proto_rawDescGZIP(), []int{0}
 }
 
+// envoy.type.v3.CodecClientType
+type CodecClientType int32
+
+const (
+	CodecClientType_CODECCLIENTTYPE_HTTP1 CodecClientType = 0
+	CodecClientType_CODECCLIENTTYPE_HTTP2 CodecClientType = 1
+)
+
+// Enum value maps for CodecClientType.
+var (
+	CodecClientType_name = map[int32]string{
+		0: "CODECCLIENTTYPE_HTTP1",
+		1: "CODECCLIENTTYPE_HTTP2",
+	}
+	CodecClientType_value = map[string]int32{
+		"CODECCLIENTTYPE_HTTP1": 0,
+		"CODECCLIENTTYPE_HTTP2": 1,
+	}
+)
+
+func (x CodecClientType) Enum() *CodecClientType {
+	p := new(CodecClientType)
+	*p = x
+	return p
+}
+
+func (x CodecClientType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CodecClientType) Descriptor() protoreflect.EnumDescriptor {
+	return file_xds_proto_enumTypes[1].Descriptor()
+}
+
+func (CodecClientType) Type() protoreflect.EnumType {
+	return &file_xds_proto_enumTypes[1]
+}
+
+func (x CodecClientType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CodecClientType.Descriptor instead.
+func (CodecClientType) EnumDescriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{1}
+}
+
 // envoy.config.core.v3.HealthStatus
 type HealthStatus int32
 
@@ -116,11 +163,11 @@ func (x HealthStatus) String() string {
 }
 
 func (HealthStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[1].Descriptor()
+	return file_xds_proto_enumTypes[2].Descriptor()
 }
 
 func (HealthStatus) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[1]
+	return &file_xds_proto_enumTypes[2]
 }
 
 func (x HealthStatus) Number() protoreflect.EnumNumber {
@@ -129,7 +176,7 @@ func (x HealthStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HealthStatus.Descriptor instead.
 func (HealthStatus) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{1}
+	return file_xds_proto_rawDescGZIP(), []int{2}
 }
 
 // envoy.config.core.v3.TrafficDirection
@@ -166,11 +213,11 @@ func (x TrafficDirection) String() string {
 }
 
 func (TrafficDirection) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[2].Descriptor()
+	return file_xds_proto_enumTypes[3].Descriptor()
 }
 
 func (TrafficDirection) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[2]
+	return &file_xds_proto_enumTypes[3]
 }
 
 func (x TrafficDirection) Number() protoreflect.EnumNumber {
@@ -179,7 +226,7 @@ func (x TrafficDirection) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TrafficDirection.Descriptor instead.
 func (TrafficDirection) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{2}
+	return file_xds_proto_rawDescGZIP(), []int{3}
 }
 
 // envoy.config.core.v3.RoutingPriority
@@ -213,11 +260,11 @@ func (x RoutingPriority) String() string {
 }
 
 func (RoutingPriority) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[3].Descriptor()
+	return file_xds_proto_enumTypes[4].Descriptor()
 }
 
 func (RoutingPriority) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[3]
+	return &file_xds_proto_enumTypes[4]
 }
 
 func (x RoutingPriority) Number() protoreflect.EnumNumber {
@@ -226,7 +273,7 @@ func (x RoutingPriority) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RoutingPriority.Descriptor instead.
 func (RoutingPriority) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{3}
+	return file_xds_proto_rawDescGZIP(), []int{4}
 }
 
 // envoy.config.core.v3.SocketAddress.Protocol
@@ -260,11 +307,11 @@ func (x SocketAddress_Protocol) String() string {
 }
 
 func (SocketAddress_Protocol) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[4].Descriptor()
+	return file_xds_proto_enumTypes[5].Descriptor()
 }
 
 func (SocketAddress_Protocol) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[4]
+	return &file_xds_proto_enumTypes[5]
 }
 
 func (x SocketAddress_Protocol) Number() protoreflect.EnumNumber {
@@ -313,11 +360,11 @@ func (x ApiConfigSource_ApiType) String() string {
 }
 
 func (ApiConfigSource_ApiType) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[5].Descriptor()
+	return file_xds_proto_enumTypes[6].Descriptor()
 }
 
 func (ApiConfigSource_ApiType) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[5]
+	return &file_xds_proto_enumTypes[6]
 }
 
 func (x ApiConfigSource_ApiType) Number() protoreflect.EnumNumber {
@@ -363,11 +410,11 @@ func (x HeaderValueOption_HeaderAppendAction) String() string {
 }
 
 func (HeaderValueOption_HeaderAppendAction) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[6].Descriptor()
+	return file_xds_proto_enumTypes[7].Descriptor()
 }
 
 func (HeaderValueOption_HeaderAppendAction) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[6]
+	return &file_xds_proto_enumTypes[7]
 }
 
 func (x HeaderValueOption_HeaderAppendAction) Number() protoreflect.EnumNumber {
@@ -413,11 +460,11 @@ func (x FractionalPercent_DenominatorType) String() string {
 }
 
 func (FractionalPercent_DenominatorType) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[7].Descriptor()
+	return file_xds_proto_enumTypes[8].Descriptor()
 }
 
 func (FractionalPercent_DenominatorType) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[7]
+	return &file_xds_proto_enumTypes[8]
 }
 
 func (x FractionalPercent_DenominatorType) Number() protoreflect.EnumNumber {
@@ -463,11 +510,11 @@ func (x HttpConnectionManager_CodecType) String() string {
 }
 
 func (HttpConnectionManager_CodecType) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[8].Descriptor()
+	return file_xds_proto_enumTypes[9].Descriptor()
 }
 
 func (HttpConnectionManager_CodecType) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[8]
+	return &file_xds_proto_enumTypes[9]
 }
 
 func (x HttpConnectionManager_CodecType) Number() protoreflect.EnumNumber {
@@ -476,7 +523,7 @@ func (x HttpConnectionManager_CodecType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HttpConnectionManager_CodecType.Descriptor instead.
 func (HttpConnectionManager_CodecType) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40, 0}
+	return file_xds_proto_rawDescGZIP(), []int{43, 0}
 }
 
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation
@@ -513,11 +560,11 @@ func (x HttpConnectionManager_ServerHeaderTransformation) String() string {
 }
 
 func (HttpConnectionManager_ServerHeaderTransformation) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[9].Descriptor()
+	return file_xds_proto_enumTypes[10].Descriptor()
 }
 
 func (HttpConnectionManager_ServerHeaderTransformation) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[9]
+	return &file_xds_proto_enumTypes[10]
 }
 
 func (x HttpConnectionManager_ServerHeaderTransformation) Number() protoreflect.EnumNumber {
@@ -526,7 +573,7 @@ func (x HttpConnectionManager_ServerHeaderTransformation) Number() protoreflect.
 
 // Deprecated: Use HttpConnectionManager_ServerHeaderTransformation.Descriptor instead.
 func (HttpConnectionManager_ServerHeaderTransformation) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40, 1}
+	return file_xds_proto_rawDescGZIP(), []int{43, 1}
 }
 
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
@@ -569,11 +616,11 @@ func (x HttpConnectionManager_ForwardClientCertDetails) String() string {
 }
 
 func (HttpConnectionManager_ForwardClientCertDetails) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[10].Descriptor()
+	return file_xds_proto_enumTypes[11].Descriptor()
 }
 
 func (HttpConnectionManager_ForwardClientCertDetails) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[10]
+	return &file_xds_proto_enumTypes[11]
 }
 
 func (x HttpConnectionManager_ForwardClientCertDetails) Number() protoreflect.EnumNumber {
@@ -582,7 +629,7 @@ func (x HttpConnectionManager_ForwardClientCertDetails) Number() protoreflect.En
 
 // Deprecated: Use HttpConnectionManager_ForwardClientCertDetails.Descriptor instead.
 func (HttpConnectionManager_ForwardClientCertDetails) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40, 2}
+	return file_xds_proto_rawDescGZIP(), []int{43, 2}
 }
 
 // envoy.config.cluster.v3.Cluster.DiscoveryType
@@ -625,11 +672,11 @@ func (x Cluster_DiscoveryType) String() string {
 }
 
 func (Cluster_DiscoveryType) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[11].Descriptor()
+	return file_xds_proto_enumTypes[12].Descriptor()
 }
 
 func (Cluster_DiscoveryType) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[11]
+	return &file_xds_proto_enumTypes[12]
 }
 
 func (x Cluster_DiscoveryType) Number() protoreflect.EnumNumber {
@@ -638,7 +685,7 @@ func (x Cluster_DiscoveryType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_DiscoveryType.Descriptor instead.
 func (Cluster_DiscoveryType) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59, 0}
+	return file_xds_proto_rawDescGZIP(), []int{62, 0}
 }
 
 // envoy.config.cluster.v3.Cluster.LbPolicy
@@ -678,11 +725,11 @@ func (x Cluster_LbPolicy) String() string {
 }
 
 func (Cluster_LbPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[12].Descriptor()
+	return file_xds_proto_enumTypes[13].Descriptor()
 }
 
 func (Cluster_LbPolicy) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[12]
+	return &file_xds_proto_enumTypes[13]
 }
 
 func (x Cluster_LbPolicy) Number() protoreflect.EnumNumber {
@@ -691,7 +738,7 @@ func (x Cluster_LbPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_LbPolicy.Descriptor instead.
 func (Cluster_LbPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59, 1}
+	return file_xds_proto_rawDescGZIP(), []int{62, 1}
 }
 
 // envoy.config.cluster.v3.Cluster.DnsLookupFamily
@@ -725,11 +772,11 @@ func (x Cluster_DnsLookupFamily) String() string {
 }
 
 func (Cluster_DnsLookupFamily) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[13].Descriptor()
+	return file_xds_proto_enumTypes[14].Descriptor()
 }
 
 func (Cluster_DnsLookupFamily) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[13]
+	return &file_xds_proto_enumTypes[14]
 }
 
 func (x Cluster_DnsLookupFamily) Number() protoreflect.EnumNumber {
@@ -738,7 +785,7 @@ func (x Cluster_DnsLookupFamily) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_DnsLookupFamily.Descriptor instead.
 func (Cluster_DnsLookupFamily) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59, 2}
+	return file_xds_proto_rawDescGZIP(), []int{62, 2}
 }
 
 // envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
@@ -775,11 +822,11 @@ func (x TlsParameters_TlsProtocol) String() string {
 }
 
 func (TlsParameters_TlsProtocol) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[14].Descriptor()
+	return file_xds_proto_enumTypes[15].Descriptor()
 }
 
 func (TlsParameters_TlsProtocol) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[14]
+	return &file_xds_proto_enumTypes[15]
 }
 
 func (x TlsParameters_TlsProtocol) Number() protoreflect.EnumNumber {
@@ -788,7 +835,7 @@ func (x TlsParameters_TlsProtocol) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TlsParameters_TlsProtocol.Descriptor instead.
 func (TlsParameters_TlsProtocol) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{70, 0}
+	return file_xds_proto_rawDescGZIP(), []int{74, 0}
 }
 
 // envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
@@ -831,11 +878,11 @@ func (x SubjectAltNameMatcher_SanType) String() string {
 }
 
 func (SubjectAltNameMatcher_SanType) Descriptor() protoreflect.EnumDescriptor {
-	return file_xds_proto_enumTypes[15].Descriptor()
+	return file_xds_proto_enumTypes[16].Descriptor()
 }
 
 func (SubjectAltNameMatcher_SanType) Type() protoreflect.EnumType {
-	return &file_xds_proto_enumTypes[15]
+	return &file_xds_proto_enumTypes[16]
 }
 
 func (x SubjectAltNameMatcher_SanType) Number() protoreflect.EnumNumber {
@@ -844,7 +891,7 @@ func (x SubjectAltNameMatcher_SanType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SubjectAltNameMatcher_SanType.Descriptor instead.
 func (SubjectAltNameMatcher_SanType) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{73, 0}
+	return file_xds_proto_rawDescGZIP(), []int{77, 0}
 }
 
 // envoy.service.discovery.v3.DiscoveryRequest
@@ -2428,6 +2475,7 @@ func (x *Http2ProtocolOptions) GetMaxConcurrentStreams() *wrapperspb.UInt32Value
 // envoy.config.core.v3.HealthCheck
 type HealthCheck struct {
 	state              protoimpl.MessageState  `protogen:"open.v1"`
+	AltPort            *wrapperspb.UInt32Value `protobuf:"bytes,6,opt,name=alt_port,json=altPort,proto3" json:"alt_port,omitempty"`
 	Timeout            *durationpb.Duration    `protobuf:"bytes,1,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	Interval           *durationpb.Duration    `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
 	UnhealthyThreshold *wrapperspb.UInt32Value `protobuf:"bytes,4,opt,name=unhealthy_threshold,json=unhealthyThreshold,proto3" json:"unhealthy_threshold,omitempty"`
@@ -2470,6 +2518,13 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
 	return file_xds_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *HealthCheck) GetAltPort() *wrapperspb.UInt32Value {
+	if x != nil {
+		return x.AltPort
+	}
+	return nil
 }
 
 func (x *HealthCheck) GetTimeout() *durationpb.Duration {
@@ -3009,6 +3064,7 @@ type Listener struct {
 	TrafficDirection   TrafficDirection       `protobuf:"varint,16,opt,name=traffic_direction,json=trafficDirection,proto3,enum=slipway.xds.v3.TrafficDirection" json:"traffic_direction,omitempty"`
 	AccessLog          []*AccessLog           `protobuf:"bytes,22,rep,name=access_log,json=accessLog,proto3" json:"access_log,omitempty"`
 	BindToPort         *wrapperspb.BoolValue  `protobuf:"bytes,26,opt,name=bind_to_port,json=bindToPort,proto3" json:"bind_to_port,omitempty"`
+	ApiListener        *ApiListener           `protobuf:"bytes,19,opt,name=api_listener,json=apiListener,proto3" json:"api_listener,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -3106,6 +3162,58 @@ func (x *Listener) GetBindToPort() *wrapperspb.BoolValue {
 	return nil
 }
 
+func (x *Listener) GetApiListener() *ApiListener {
+	if x != nil {
+		return x.ApiListener
+	}
+	return nil
+}
+
+// envoy.config.listener.v3.ApiListener
+type ApiListener struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ApiListener   *anypb.Any             `protobuf:"bytes,1,opt,name=api_listener,json=apiListener,proto3" json:"api_listener,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApiListener) Reset() {
+	*x = ApiListener{}
+	mi := &file_xds_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApiListener) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApiListener) ProtoMessage() {}
+
+func (x *ApiListener) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApiListener.ProtoReflect.Descriptor instead.
+func (*ApiListener) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ApiListener) GetApiListener() *anypb.Any {
+	if x != nil {
+		return x.ApiListener
+	}
+	return nil
+}
+
 // envoy.config.listener.v3.ListenerFilter
 type ListenerFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3113,14 +3221,15 @@ type ListenerFilter struct {
 	// Types that are valid to be assigned to ConfigType:
 	//
 	//	*ListenerFilter_TypedConfig
-	ConfigType    isListenerFilter_ConfigType `protobuf_oneof:"config_type"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ConfigType     isListenerFilter_ConfigType        `protobuf_oneof:"config_type"`
+	FilterDisabled *ListenerFilterChainMatchPredicate `protobuf:"bytes,4,opt,name=filter_disabled,json=filterDisabled,proto3" json:"filter_disabled,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListenerFilter) Reset() {
 	*x = ListenerFilter{}
-	mi := &file_xds_proto_msgTypes[33]
+	mi := &file_xds_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3241,7 @@ func (x *ListenerFilter) String() string {
 func (*ListenerFilter) ProtoMessage() {}
 
 func (x *ListenerFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[33]
+	mi := &file_xds_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3254,7 @@ func (x *ListenerFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListenerFilter.ProtoReflect.Descriptor instead.
 func (*ListenerFilter) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{33}
+	return file_xds_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListenerFilter) GetName() string {
@@ -3171,6 +3280,13 @@ func (x *ListenerFilter) GetTypedConfig() *anypb.Any {
 	return nil
 }
 
+func (x *ListenerFilter) GetFilterDisabled() *ListenerFilterChainMatchPredicate {
+	if x != nil {
+		return x.FilterDisabled
+	}
+	return nil
+}
+
 type isListenerFilter_ConfigType interface {
 	isListenerFilter_ConfigType()
 }
@@ -3180,6 +3296,159 @@ type ListenerFilter_TypedConfig struct {
 }
 
 func (*ListenerFilter_TypedConfig) isListenerFilter_ConfigType() {}
+
+// envoy.config.listener.v3.ListenerFilterChainMatchPredicate
+type ListenerFilterChainMatchPredicate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Rule:
+	//
+	//	*ListenerFilterChainMatchPredicate_OrMatch
+	//	*ListenerFilterChainMatchPredicate_NotMatch
+	//	*ListenerFilterChainMatchPredicate_DestinationPortRange
+	Rule          isListenerFilterChainMatchPredicate_Rule `protobuf_oneof:"rule"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenerFilterChainMatchPredicate) Reset() {
+	*x = ListenerFilterChainMatchPredicate{}
+	mi := &file_xds_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenerFilterChainMatchPredicate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenerFilterChainMatchPredicate) ProtoMessage() {}
+
+func (x *ListenerFilterChainMatchPredicate) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenerFilterChainMatchPredicate.ProtoReflect.Descriptor instead.
+func (*ListenerFilterChainMatchPredicate) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListenerFilterChainMatchPredicate) GetRule() isListenerFilterChainMatchPredicate_Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+func (x *ListenerFilterChainMatchPredicate) GetOrMatch() *ListenerFilterChainMatchPredicate_MatchSet {
+	if x != nil {
+		if x, ok := x.Rule.(*ListenerFilterChainMatchPredicate_OrMatch); ok {
+			return x.OrMatch
+		}
+	}
+	return nil
+}
+
+func (x *ListenerFilterChainMatchPredicate) GetNotMatch() *ListenerFilterChainMatchPredicate {
+	if x != nil {
+		if x, ok := x.Rule.(*ListenerFilterChainMatchPredicate_NotMatch); ok {
+			return x.NotMatch
+		}
+	}
+	return nil
+}
+
+func (x *ListenerFilterChainMatchPredicate) GetDestinationPortRange() *Int32Range {
+	if x != nil {
+		if x, ok := x.Rule.(*ListenerFilterChainMatchPredicate_DestinationPortRange); ok {
+			return x.DestinationPortRange
+		}
+	}
+	return nil
+}
+
+type isListenerFilterChainMatchPredicate_Rule interface {
+	isListenerFilterChainMatchPredicate_Rule()
+}
+
+type ListenerFilterChainMatchPredicate_OrMatch struct {
+	OrMatch *ListenerFilterChainMatchPredicate_MatchSet `protobuf:"bytes,1,opt,name=or_match,json=orMatch,proto3,oneof"`
+}
+
+type ListenerFilterChainMatchPredicate_NotMatch struct {
+	NotMatch *ListenerFilterChainMatchPredicate `protobuf:"bytes,3,opt,name=not_match,json=notMatch,proto3,oneof"`
+}
+
+type ListenerFilterChainMatchPredicate_DestinationPortRange struct {
+	DestinationPortRange *Int32Range `protobuf:"bytes,5,opt,name=destination_port_range,json=destinationPortRange,proto3,oneof"`
+}
+
+func (*ListenerFilterChainMatchPredicate_OrMatch) isListenerFilterChainMatchPredicate_Rule() {}
+
+func (*ListenerFilterChainMatchPredicate_NotMatch) isListenerFilterChainMatchPredicate_Rule() {}
+
+func (*ListenerFilterChainMatchPredicate_DestinationPortRange) isListenerFilterChainMatchPredicate_Rule() {
+}
+
+// envoy.type.v3.Int32Range
+type Int32Range struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int32                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           int32                  `protobuf:"varint,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Int32Range) Reset() {
+	*x = Int32Range{}
+	mi := &file_xds_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Int32Range) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Int32Range) ProtoMessage() {}
+
+func (x *Int32Range) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Int32Range.ProtoReflect.Descriptor instead.
+func (*Int32Range) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Int32Range) GetStart() int32 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Int32Range) GetEnd() int32 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
 
 // envoy.config.listener.v3.FilterChain
 type FilterChain struct {
@@ -3194,7 +3463,7 @@ type FilterChain struct {
 
 func (x *FilterChain) Reset() {
 	*x = FilterChain{}
-	mi := &file_xds_proto_msgTypes[34]
+	mi := &file_xds_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3206,7 +3475,7 @@ func (x *FilterChain) String() string {
 func (*FilterChain) ProtoMessage() {}
 
 func (x *FilterChain) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[34]
+	mi := &file_xds_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3219,7 +3488,7 @@ func (x *FilterChain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilterChain.ProtoReflect.Descriptor instead.
 func (*FilterChain) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{34}
+	return file_xds_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FilterChain) GetName() string {
@@ -3264,7 +3533,7 @@ type FilterChainMatch struct {
 
 func (x *FilterChainMatch) Reset() {
 	*x = FilterChainMatch{}
-	mi := &file_xds_proto_msgTypes[35]
+	mi := &file_xds_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3276,7 +3545,7 @@ func (x *FilterChainMatch) String() string {
 func (*FilterChainMatch) ProtoMessage() {}
 
 func (x *FilterChainMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[35]
+	mi := &file_xds_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3289,7 +3558,7 @@ func (x *FilterChainMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilterChainMatch.ProtoReflect.Descriptor instead.
 func (*FilterChainMatch) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{35}
+	return file_xds_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *FilterChainMatch) GetDestinationPort() *wrapperspb.UInt32Value {
@@ -3341,7 +3610,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_xds_proto_msgTypes[36]
+	mi := &file_xds_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3353,7 +3622,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[36]
+	mi := &file_xds_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3366,7 +3635,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{36}
+	return file_xds_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Filter) GetName() string {
@@ -3411,7 +3680,7 @@ type OriginalDst struct {
 
 func (x *OriginalDst) Reset() {
 	*x = OriginalDst{}
-	mi := &file_xds_proto_msgTypes[37]
+	mi := &file_xds_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3423,7 +3692,7 @@ func (x *OriginalDst) String() string {
 func (*OriginalDst) ProtoMessage() {}
 
 func (x *OriginalDst) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[37]
+	mi := &file_xds_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3436,7 +3705,7 @@ func (x *OriginalDst) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginalDst.ProtoReflect.Descriptor instead.
 func (*OriginalDst) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{37}
+	return file_xds_proto_rawDescGZIP(), []int{40}
 }
 
 // envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
@@ -3448,7 +3717,7 @@ type TlsInspector struct {
 
 func (x *TlsInspector) Reset() {
 	*x = TlsInspector{}
-	mi := &file_xds_proto_msgTypes[38]
+	mi := &file_xds_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3460,7 +3729,7 @@ func (x *TlsInspector) String() string {
 func (*TlsInspector) ProtoMessage() {}
 
 func (x *TlsInspector) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[38]
+	mi := &file_xds_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3473,7 +3742,7 @@ func (x *TlsInspector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TlsInspector.ProtoReflect.Descriptor instead.
 func (*TlsInspector) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{38}
+	return file_xds_proto_rawDescGZIP(), []int{41}
 }
 
 // envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -3494,7 +3763,7 @@ type TcpProxy struct {
 
 func (x *TcpProxy) Reset() {
 	*x = TcpProxy{}
-	mi := &file_xds_proto_msgTypes[39]
+	mi := &file_xds_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3506,7 +3775,7 @@ func (x *TcpProxy) String() string {
 func (*TcpProxy) ProtoMessage() {}
 
 func (x *TcpProxy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[39]
+	mi := &file_xds_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3519,7 +3788,7 @@ func (x *TcpProxy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TcpProxy.ProtoReflect.Descriptor instead.
 func (*TcpProxy) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{39}
+	return file_xds_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *TcpProxy) GetStatPrefix() string {
@@ -3612,13 +3881,15 @@ type HttpConnectionManager struct {
 	UpgradeConfigs              []*HttpConnectionManager_UpgradeConfig             `protobuf:"bytes,23,rep,name=upgrade_configs,json=upgradeConfigs,proto3" json:"upgrade_configs,omitempty"`
 	GenerateRequestId           *wrapperspb.BoolValue                              `protobuf:"bytes,15,opt,name=generate_request_id,json=generateRequestId,proto3" json:"generate_request_id,omitempty"`
 	ServerHeaderTransformation  HttpConnectionManager_ServerHeaderTransformation   `protobuf:"varint,34,opt,name=server_header_transformation,json=serverHeaderTransformation,proto3,enum=slipway.xds.v3.HttpConnectionManager_ServerHeaderTransformation" json:"server_header_transformation,omitempty"`
+	NormalizePath               *wrapperspb.BoolValue                              `protobuf:"bytes,30,opt,name=normalize_path,json=normalizePath,proto3" json:"normalize_path,omitempty"`
+	MergeSlashes                bool                                               `protobuf:"varint,33,opt,name=merge_slashes,json=mergeSlashes,proto3" json:"merge_slashes,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }
 
 func (x *HttpConnectionManager) Reset() {
 	*x = HttpConnectionManager{}
-	mi := &file_xds_proto_msgTypes[40]
+	mi := &file_xds_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +3901,7 @@ func (x *HttpConnectionManager) String() string {
 func (*HttpConnectionManager) ProtoMessage() {}
 
 func (x *HttpConnectionManager) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[40]
+	mi := &file_xds_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3643,7 +3914,7 @@ func (x *HttpConnectionManager) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpConnectionManager.ProtoReflect.Descriptor instead.
 func (*HttpConnectionManager) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40}
+	return file_xds_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *HttpConnectionManager) GetCodecType() HttpConnectionManager_CodecType {
@@ -3762,6 +4033,20 @@ func (x *HttpConnectionManager) GetServerHeaderTransformation() HttpConnectionMa
 	return HttpConnectionManager_OVERWRITE
 }
 
+func (x *HttpConnectionManager) GetNormalizePath() *wrapperspb.BoolValue {
+	if x != nil {
+		return x.NormalizePath
+	}
+	return nil
+}
+
+func (x *HttpConnectionManager) GetMergeSlashes() bool {
+	if x != nil {
+		return x.MergeSlashes
+	}
+	return false
+}
+
 type isHttpConnectionManager_RouteSpecifier interface {
 	isHttpConnectionManager_RouteSpecifier()
 }
@@ -3789,7 +4074,7 @@ type Rds struct {
 
 func (x *Rds) Reset() {
 	*x = Rds{}
-	mi := &file_xds_proto_msgTypes[41]
+	mi := &file_xds_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3801,7 +4086,7 @@ func (x *Rds) String() string {
 func (*Rds) ProtoMessage() {}
 
 func (x *Rds) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[41]
+	mi := &file_xds_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3814,7 +4099,7 @@ func (x *Rds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rds.ProtoReflect.Descriptor instead.
 func (*Rds) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{41}
+	return file_xds_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Rds) GetConfigSource() *ConfigSource {
@@ -3845,7 +4130,7 @@ type HttpFilter struct {
 
 func (x *HttpFilter) Reset() {
 	*x = HttpFilter{}
-	mi := &file_xds_proto_msgTypes[42]
+	mi := &file_xds_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3857,7 +4142,7 @@ func (x *HttpFilter) String() string {
 func (*HttpFilter) ProtoMessage() {}
 
 func (x *HttpFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[42]
+	mi := &file_xds_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3870,7 +4155,7 @@ func (x *HttpFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpFilter.ProtoReflect.Descriptor instead.
 func (*HttpFilter) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{42}
+	return file_xds_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *HttpFilter) GetName() string {
@@ -3915,7 +4200,7 @@ type Router struct {
 
 func (x *Router) Reset() {
 	*x = Router{}
-	mi := &file_xds_proto_msgTypes[43]
+	mi := &file_xds_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4212,7 @@ func (x *Router) String() string {
 func (*Router) ProtoMessage() {}
 
 func (x *Router) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[43]
+	mi := &file_xds_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4225,7 @@ func (x *Router) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Router.ProtoReflect.Descriptor instead.
 func (*Router) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{43}
+	return file_xds_proto_rawDescGZIP(), []int{46}
 }
 
 // envoy.config.accesslog.v3.AccessLog
@@ -3957,7 +4242,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_xds_proto_msgTypes[44]
+	mi := &file_xds_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4254,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[44]
+	mi := &file_xds_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4267,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{44}
+	return file_xds_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AccessLog) GetName() string {
@@ -4032,7 +4317,7 @@ type FileAccessLog struct {
 
 func (x *FileAccessLog) Reset() {
 	*x = FileAccessLog{}
-	mi := &file_xds_proto_msgTypes[45]
+	mi := &file_xds_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4044,7 +4329,7 @@ func (x *FileAccessLog) String() string {
 func (*FileAccessLog) ProtoMessage() {}
 
 func (x *FileAccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[45]
+	mi := &file_xds_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4057,7 +4342,7 @@ func (x *FileAccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileAccessLog.ProtoReflect.Descriptor instead.
 func (*FileAccessLog) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{45}
+	return file_xds_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *FileAccessLog) GetPath() string {
@@ -4107,7 +4392,7 @@ type SubstitutionFormatString struct {
 
 func (x *SubstitutionFormatString) Reset() {
 	*x = SubstitutionFormatString{}
-	mi := &file_xds_proto_msgTypes[46]
+	mi := &file_xds_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4119,7 +4404,7 @@ func (x *SubstitutionFormatString) String() string {
 func (*SubstitutionFormatString) ProtoMessage() {}
 
 func (x *SubstitutionFormatString) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[46]
+	mi := &file_xds_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4132,7 +4417,7 @@ func (x *SubstitutionFormatString) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubstitutionFormatString.ProtoReflect.Descriptor instead.
 func (*SubstitutionFormatString) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{46}
+	return file_xds_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SubstitutionFormatString) GetFormat() isSubstitutionFormatString_Format {
@@ -4189,7 +4474,7 @@ type RouteConfiguration struct {
 
 func (x *RouteConfiguration) Reset() {
 	*x = RouteConfiguration{}
-	mi := &file_xds_proto_msgTypes[47]
+	mi := &file_xds_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4201,7 +4486,7 @@ func (x *RouteConfiguration) String() string {
 func (*RouteConfiguration) ProtoMessage() {}
 
 func (x *RouteConfiguration) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[47]
+	mi := &file_xds_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4214,7 +4499,7 @@ func (x *RouteConfiguration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteConfiguration.ProtoReflect.Descriptor instead.
 func (*RouteConfiguration) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{47}
+	return file_xds_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RouteConfiguration) GetName() string {
@@ -4257,7 +4542,7 @@ type VirtualHost struct {
 
 func (x *VirtualHost) Reset() {
 	*x = VirtualHost{}
-	mi := &file_xds_proto_msgTypes[48]
+	mi := &file_xds_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4269,7 +4554,7 @@ func (x *VirtualHost) String() string {
 func (*VirtualHost) ProtoMessage() {}
 
 func (x *VirtualHost) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[48]
+	mi := &file_xds_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4282,7 +4567,7 @@ func (x *VirtualHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VirtualHost.ProtoReflect.Descriptor instead.
 func (*VirtualHost) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{48}
+	return file_xds_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *VirtualHost) GetName() string {
@@ -4323,7 +4608,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_xds_proto_msgTypes[49]
+	mi := &file_xds_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4335,7 +4620,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[49]
+	mi := &file_xds_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4348,7 +4633,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{49}
+	return file_xds_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Route) GetName() string {
@@ -4440,7 +4725,7 @@ type RouteMatch struct {
 
 func (x *RouteMatch) Reset() {
 	*x = RouteMatch{}
-	mi := &file_xds_proto_msgTypes[50]
+	mi := &file_xds_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4452,7 +4737,7 @@ func (x *RouteMatch) String() string {
 func (*RouteMatch) ProtoMessage() {}
 
 func (x *RouteMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[50]
+	mi := &file_xds_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4465,7 +4750,7 @@ func (x *RouteMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteMatch.ProtoReflect.Descriptor instead.
 func (*RouteMatch) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{50}
+	return file_xds_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RouteMatch) GetPathSpecifier() isRouteMatch_PathSpecifier {
@@ -4569,7 +4854,7 @@ type HeaderMatcher struct {
 
 func (x *HeaderMatcher) Reset() {
 	*x = HeaderMatcher{}
-	mi := &file_xds_proto_msgTypes[51]
+	mi := &file_xds_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +4866,7 @@ func (x *HeaderMatcher) String() string {
 func (*HeaderMatcher) ProtoMessage() {}
 
 func (x *HeaderMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[51]
+	mi := &file_xds_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +4879,7 @@ func (x *HeaderMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderMatcher.ProtoReflect.Descriptor instead.
 func (*HeaderMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{51}
+	return file_xds_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HeaderMatcher) GetName() string {
@@ -4682,7 +4967,7 @@ type QueryParameterMatcher struct {
 
 func (x *QueryParameterMatcher) Reset() {
 	*x = QueryParameterMatcher{}
-	mi := &file_xds_proto_msgTypes[52]
+	mi := &file_xds_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4694,7 +4979,7 @@ func (x *QueryParameterMatcher) String() string {
 func (*QueryParameterMatcher) ProtoMessage() {}
 
 func (x *QueryParameterMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[52]
+	mi := &file_xds_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4707,7 +4992,7 @@ func (x *QueryParameterMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryParameterMatcher.ProtoReflect.Descriptor instead.
 func (*QueryParameterMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{52}
+	return file_xds_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *QueryParameterMatcher) GetName() string {
@@ -4783,7 +5068,7 @@ type RouteAction struct {
 
 func (x *RouteAction) Reset() {
 	*x = RouteAction{}
-	mi := &file_xds_proto_msgTypes[53]
+	mi := &file_xds_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4795,7 +5080,7 @@ func (x *RouteAction) String() string {
 func (*RouteAction) ProtoMessage() {}
 
 func (x *RouteAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[53]
+	mi := &file_xds_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4808,7 +5093,7 @@ func (x *RouteAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteAction.ProtoReflect.Descriptor instead.
 func (*RouteAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{53}
+	return file_xds_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RouteAction) GetClusterSpecifier() isRouteAction_ClusterSpecifier {
@@ -4945,7 +5230,7 @@ type WeightedCluster struct {
 
 func (x *WeightedCluster) Reset() {
 	*x = WeightedCluster{}
-	mi := &file_xds_proto_msgTypes[54]
+	mi := &file_xds_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4957,7 +5242,7 @@ func (x *WeightedCluster) String() string {
 func (*WeightedCluster) ProtoMessage() {}
 
 func (x *WeightedCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[54]
+	mi := &file_xds_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4970,7 +5255,7 @@ func (x *WeightedCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedCluster.ProtoReflect.Descriptor instead.
 func (*WeightedCluster) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{54}
+	return file_xds_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WeightedCluster) GetClusters() []*WeightedCluster_ClusterWeight {
@@ -4996,7 +5281,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_xds_proto_msgTypes[55]
+	mi := &file_xds_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5008,7 +5293,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[55]
+	mi := &file_xds_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5021,7 +5306,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{55}
+	return file_xds_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RetryPolicy) GetRetryOn() string {
@@ -5082,7 +5367,7 @@ type PreviousHostsPredicate struct {
 
 func (x *PreviousHostsPredicate) Reset() {
 	*x = PreviousHostsPredicate{}
-	mi := &file_xds_proto_msgTypes[56]
+	mi := &file_xds_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5094,7 +5379,7 @@ func (x *PreviousHostsPredicate) String() string {
 func (*PreviousHostsPredicate) ProtoMessage() {}
 
 func (x *PreviousHostsPredicate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[56]
+	mi := &file_xds_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5107,7 +5392,7 @@ func (x *PreviousHostsPredicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviousHostsPredicate.ProtoReflect.Descriptor instead.
 func (*PreviousHostsPredicate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{56}
+	return file_xds_proto_rawDescGZIP(), []int{59}
 }
 
 // envoy.config.route.v3.DirectResponseAction
@@ -5121,7 +5406,7 @@ type DirectResponseAction struct {
 
 func (x *DirectResponseAction) Reset() {
 	*x = DirectResponseAction{}
-	mi := &file_xds_proto_msgTypes[57]
+	mi := &file_xds_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5133,7 +5418,7 @@ func (x *DirectResponseAction) String() string {
 func (*DirectResponseAction) ProtoMessage() {}
 
 func (x *DirectResponseAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[57]
+	mi := &file_xds_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5146,7 +5431,7 @@ func (x *DirectResponseAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponseAction.ProtoReflect.Descriptor instead.
 func (*DirectResponseAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{57}
+	return file_xds_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *DirectResponseAction) GetStatus() uint32 {
@@ -5181,7 +5466,7 @@ type RedirectAction struct {
 
 func (x *RedirectAction) Reset() {
 	*x = RedirectAction{}
-	mi := &file_xds_proto_msgTypes[58]
+	mi := &file_xds_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5193,7 +5478,7 @@ func (x *RedirectAction) String() string {
 func (*RedirectAction) ProtoMessage() {}
 
 func (x *RedirectAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[58]
+	mi := &file_xds_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5206,7 +5491,7 @@ func (x *RedirectAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedirectAction.ProtoReflect.Descriptor instead.
 func (*RedirectAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{58}
+	return file_xds_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RedirectAction) GetHostRedirect() string {
@@ -5294,7 +5579,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_xds_proto_msgTypes[59]
+	mi := &file_xds_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5306,7 +5591,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[59]
+	mi := &file_xds_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5319,7 +5604,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59}
+	return file_xds_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Cluster) GetName() string {
@@ -5449,7 +5734,7 @@ type CircuitBreakers struct {
 
 func (x *CircuitBreakers) Reset() {
 	*x = CircuitBreakers{}
-	mi := &file_xds_proto_msgTypes[60]
+	mi := &file_xds_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5461,7 +5746,7 @@ func (x *CircuitBreakers) String() string {
 func (*CircuitBreakers) ProtoMessage() {}
 
 func (x *CircuitBreakers) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[60]
+	mi := &file_xds_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5474,7 +5759,7 @@ func (x *CircuitBreakers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreakers.ProtoReflect.Descriptor instead.
 func (*CircuitBreakers) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{60}
+	return file_xds_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *CircuitBreakers) GetThresholds() []*CircuitBreakers_Thresholds {
@@ -5499,7 +5784,7 @@ type OutlierDetection struct {
 
 func (x *OutlierDetection) Reset() {
 	*x = OutlierDetection{}
-	mi := &file_xds_proto_msgTypes[61]
+	mi := &file_xds_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5511,7 +5796,7 @@ func (x *OutlierDetection) String() string {
 func (*OutlierDetection) ProtoMessage() {}
 
 func (x *OutlierDetection) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[61]
+	mi := &file_xds_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5524,7 +5809,7 @@ func (x *OutlierDetection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutlierDetection.ProtoReflect.Descriptor instead.
 func (*OutlierDetection) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{61}
+	return file_xds_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *OutlierDetection) GetConsecutive_5Xx() *wrapperspb.UInt32Value {
@@ -5580,7 +5865,7 @@ type ClusterLoadAssignment struct {
 
 func (x *ClusterLoadAssignment) Reset() {
 	*x = ClusterLoadAssignment{}
-	mi := &file_xds_proto_msgTypes[62]
+	mi := &file_xds_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5592,7 +5877,7 @@ func (x *ClusterLoadAssignment) String() string {
 func (*ClusterLoadAssignment) ProtoMessage() {}
 
 func (x *ClusterLoadAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[62]
+	mi := &file_xds_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5605,7 +5890,7 @@ func (x *ClusterLoadAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterLoadAssignment.ProtoReflect.Descriptor instead.
 func (*ClusterLoadAssignment) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62}
+	return file_xds_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ClusterLoadAssignment) GetClusterName() string {
@@ -5635,7 +5920,7 @@ type LocalityLbEndpoints struct {
 
 func (x *LocalityLbEndpoints) Reset() {
 	*x = LocalityLbEndpoints{}
-	mi := &file_xds_proto_msgTypes[63]
+	mi := &file_xds_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5647,7 +5932,7 @@ func (x *LocalityLbEndpoints) String() string {
 func (*LocalityLbEndpoints) ProtoMessage() {}
 
 func (x *LocalityLbEndpoints) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[63]
+	mi := &file_xds_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5660,7 +5945,7 @@ func (x *LocalityLbEndpoints) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLbEndpoints.ProtoReflect.Descriptor instead.
 func (*LocalityLbEndpoints) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{63}
+	return file_xds_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *LocalityLbEndpoints) GetLocality() *Locality {
@@ -5706,7 +5991,7 @@ type LbEndpoint struct {
 
 func (x *LbEndpoint) Reset() {
 	*x = LbEndpoint{}
-	mi := &file_xds_proto_msgTypes[64]
+	mi := &file_xds_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5718,7 +6003,7 @@ func (x *LbEndpoint) String() string {
 func (*LbEndpoint) ProtoMessage() {}
 
 func (x *LbEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[64]
+	mi := &file_xds_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5731,7 +6016,7 @@ func (x *LbEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LbEndpoint.ProtoReflect.Descriptor instead.
 func (*LbEndpoint) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{64}
+	return file_xds_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *LbEndpoint) GetHostIdentifier() isLbEndpoint_HostIdentifier {
@@ -5785,7 +6070,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_xds_proto_msgTypes[65]
+	mi := &file_xds_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5797,7 +6082,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[65]
+	mi := &file_xds_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5810,7 +6095,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{65}
+	return file_xds_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Endpoint) GetAddress() *Address {
@@ -5842,7 +6127,7 @@ type UpstreamHttpOptions struct {
 
 func (x *UpstreamHttpOptions) Reset() {
 	*x = UpstreamHttpOptions{}
-	mi := &file_xds_proto_msgTypes[66]
+	mi := &file_xds_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5854,7 +6139,7 @@ func (x *UpstreamHttpOptions) String() string {
 func (*UpstreamHttpOptions) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[66]
+	mi := &file_xds_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5867,7 +6152,7 @@ func (x *UpstreamHttpOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamHttpOptions.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{66}
+	return file_xds_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *UpstreamHttpOptions) GetCommonHttpProtocolOptions() *HttpProtocolOptions {
@@ -5935,7 +6220,7 @@ type DownstreamTlsContext struct {
 
 func (x *DownstreamTlsContext) Reset() {
 	*x = DownstreamTlsContext{}
-	mi := &file_xds_proto_msgTypes[67]
+	mi := &file_xds_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5947,7 +6232,7 @@ func (x *DownstreamTlsContext) String() string {
 func (*DownstreamTlsContext) ProtoMessage() {}
 
 func (x *DownstreamTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[67]
+	mi := &file_xds_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5960,7 +6245,7 @@ func (x *DownstreamTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownstreamTlsContext.ProtoReflect.Descriptor instead.
 func (*DownstreamTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{67}
+	return file_xds_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *DownstreamTlsContext) GetCommonTlsContext() *CommonTlsContext {
@@ -6023,7 +6308,7 @@ type UpstreamTlsContext struct {
 
 func (x *UpstreamTlsContext) Reset() {
 	*x = UpstreamTlsContext{}
-	mi := &file_xds_proto_msgTypes[68]
+	mi := &file_xds_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6035,7 +6320,7 @@ func (x *UpstreamTlsContext) String() string {
 func (*UpstreamTlsContext) ProtoMessage() {}
 
 func (x *UpstreamTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[68]
+	mi := &file_xds_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6048,7 +6333,7 @@ func (x *UpstreamTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamTlsContext.ProtoReflect.Descriptor instead.
 func (*UpstreamTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{68}
+	return file_xds_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *UpstreamTlsContext) GetCommonTlsContext() *CommonTlsContext {
@@ -6083,15 +6368,16 @@ type CommonTlsContext struct {
 	//	*CommonTlsContext_ValidationContext
 	//	*CommonTlsContext_ValidationContextSdsSecretConfig
 	//	*CommonTlsContext_CombinedValidationContext
-	ValidationContextType isCommonTlsContext_ValidationContextType `protobuf_oneof:"validation_context_type"`
-	AlpnProtocols         []string                                 `protobuf:"bytes,4,rep,name=alpn_protocols,json=alpnProtocols,proto3" json:"alpn_protocols,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	ValidationContextType          isCommonTlsContext_ValidationContextType `protobuf_oneof:"validation_context_type"`
+	AlpnProtocols                  []string                                 `protobuf:"bytes,4,rep,name=alpn_protocols,json=alpnProtocols,proto3" json:"alpn_protocols,omitempty"`
+	TlsCertificateProviderInstance *CertificateProviderPluginInstance       `protobuf:"bytes,14,opt,name=tls_certificate_provider_instance,json=tlsCertificateProviderInstance,proto3" json:"tls_certificate_provider_instance,omitempty"`
+	unknownFields                  protoimpl.UnknownFields
+	sizeCache                      protoimpl.SizeCache
 }
 
 func (x *CommonTlsContext) Reset() {
 	*x = CommonTlsContext{}
-	mi := &file_xds_proto_msgTypes[69]
+	mi := &file_xds_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6103,7 +6389,7 @@ func (x *CommonTlsContext) String() string {
 func (*CommonTlsContext) ProtoMessage() {}
 
 func (x *CommonTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[69]
+	mi := &file_xds_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6116,7 +6402,7 @@ func (x *CommonTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommonTlsContext.ProtoReflect.Descriptor instead.
 func (*CommonTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69}
+	return file_xds_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *CommonTlsContext) GetTlsParams() *TlsParameters {
@@ -6181,6 +6467,13 @@ func (x *CommonTlsContext) GetAlpnProtocols() []string {
 	return nil
 }
 
+func (x *CommonTlsContext) GetTlsCertificateProviderInstance() *CertificateProviderPluginInstance {
+	if x != nil {
+		return x.TlsCertificateProviderInstance
+	}
+	return nil
+}
+
 type isCommonTlsContext_ValidationContextType interface {
 	isCommonTlsContext_ValidationContextType()
 }
@@ -6204,6 +6497,59 @@ func (*CommonTlsContext_ValidationContextSdsSecretConfig) isCommonTlsContext_Val
 
 func (*CommonTlsContext_CombinedValidationContext) isCommonTlsContext_ValidationContextType() {}
 
+// envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
+type CertificateProviderPluginInstance struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	InstanceName    string                 `protobuf:"bytes,1,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
+	CertificateName string                 `protobuf:"bytes,2,opt,name=certificate_name,json=certificateName,proto3" json:"certificate_name,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CertificateProviderPluginInstance) Reset() {
+	*x = CertificateProviderPluginInstance{}
+	mi := &file_xds_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateProviderPluginInstance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateProviderPluginInstance) ProtoMessage() {}
+
+func (x *CertificateProviderPluginInstance) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateProviderPluginInstance.ProtoReflect.Descriptor instead.
+func (*CertificateProviderPluginInstance) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *CertificateProviderPluginInstance) GetInstanceName() string {
+	if x != nil {
+		return x.InstanceName
+	}
+	return ""
+}
+
+func (x *CertificateProviderPluginInstance) GetCertificateName() string {
+	if x != nil {
+		return x.CertificateName
+	}
+	return ""
+}
+
 // envoy.extensions.transport_sockets.tls.v3.TlsParameters
 type TlsParameters struct {
 	state                     protoimpl.MessageState    `protogen:"open.v1"`
@@ -6215,7 +6561,7 @@ type TlsParameters struct {
 
 func (x *TlsParameters) Reset() {
 	*x = TlsParameters{}
-	mi := &file_xds_proto_msgTypes[70]
+	mi := &file_xds_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6227,7 +6573,7 @@ func (x *TlsParameters) String() string {
 func (*TlsParameters) ProtoMessage() {}
 
 func (x *TlsParameters) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[70]
+	mi := &file_xds_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6240,7 +6586,7 @@ func (x *TlsParameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TlsParameters.ProtoReflect.Descriptor instead.
 func (*TlsParameters) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{70}
+	return file_xds_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *TlsParameters) GetTlsMinimumProtocolVersion() TlsParameters_TlsProtocol {
@@ -6268,7 +6614,7 @@ type TlsCertificate struct {
 
 func (x *TlsCertificate) Reset() {
 	*x = TlsCertificate{}
-	mi := &file_xds_proto_msgTypes[71]
+	mi := &file_xds_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6280,7 +6626,7 @@ func (x *TlsCertificate) String() string {
 func (*TlsCertificate) ProtoMessage() {}
 
 func (x *TlsCertificate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[71]
+	mi := &file_xds_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6293,7 +6639,7 @@ func (x *TlsCertificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TlsCertificate.ProtoReflect.Descriptor instead.
 func (*TlsCertificate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{71}
+	return file_xds_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *TlsCertificate) GetCertificateChain() *DataSource {
@@ -6312,17 +6658,18 @@ func (x *TlsCertificate) GetPrivateKey() *DataSource {
 
 // envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
 type CertificateValidationContext struct {
-	state                     protoimpl.MessageState   `protogen:"open.v1"`
-	TrustedCa                 *DataSource              `protobuf:"bytes,1,opt,name=trusted_ca,json=trustedCa,proto3" json:"trusted_ca,omitempty"`
-	MatchTypedSubjectAltNames []*SubjectAltNameMatcher `protobuf:"bytes,15,rep,name=match_typed_subject_alt_names,json=matchTypedSubjectAltNames,proto3" json:"match_typed_subject_alt_names,omitempty"`
-	VerifyCertificateHash     []string                 `protobuf:"bytes,2,rep,name=verify_certificate_hash,json=verifyCertificateHash,proto3" json:"verify_certificate_hash,omitempty"`
-	unknownFields             protoimpl.UnknownFields
-	sizeCache                 protoimpl.SizeCache
+	state                         protoimpl.MessageState             `protogen:"open.v1"`
+	TrustedCa                     *DataSource                        `protobuf:"bytes,1,opt,name=trusted_ca,json=trustedCa,proto3" json:"trusted_ca,omitempty"`
+	CaCertificateProviderInstance *CertificateProviderPluginInstance `protobuf:"bytes,13,opt,name=ca_certificate_provider_instance,json=caCertificateProviderInstance,proto3" json:"ca_certificate_provider_instance,omitempty"`
+	MatchTypedSubjectAltNames     []*SubjectAltNameMatcher           `protobuf:"bytes,15,rep,name=match_typed_subject_alt_names,json=matchTypedSubjectAltNames,proto3" json:"match_typed_subject_alt_names,omitempty"`
+	VerifyCertificateHash         []string                           `protobuf:"bytes,2,rep,name=verify_certificate_hash,json=verifyCertificateHash,proto3" json:"verify_certificate_hash,omitempty"`
+	unknownFields                 protoimpl.UnknownFields
+	sizeCache                     protoimpl.SizeCache
 }
 
 func (x *CertificateValidationContext) Reset() {
 	*x = CertificateValidationContext{}
-	mi := &file_xds_proto_msgTypes[72]
+	mi := &file_xds_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6334,7 +6681,7 @@ func (x *CertificateValidationContext) String() string {
 func (*CertificateValidationContext) ProtoMessage() {}
 
 func (x *CertificateValidationContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[72]
+	mi := &file_xds_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6347,12 +6694,19 @@ func (x *CertificateValidationContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateValidationContext.ProtoReflect.Descriptor instead.
 func (*CertificateValidationContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{72}
+	return file_xds_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *CertificateValidationContext) GetTrustedCa() *DataSource {
 	if x != nil {
 		return x.TrustedCa
+	}
+	return nil
+}
+
+func (x *CertificateValidationContext) GetCaCertificateProviderInstance() *CertificateProviderPluginInstance {
+	if x != nil {
+		return x.CaCertificateProviderInstance
 	}
 	return nil
 }
@@ -6382,7 +6736,7 @@ type SubjectAltNameMatcher struct {
 
 func (x *SubjectAltNameMatcher) Reset() {
 	*x = SubjectAltNameMatcher{}
-	mi := &file_xds_proto_msgTypes[73]
+	mi := &file_xds_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6394,7 +6748,7 @@ func (x *SubjectAltNameMatcher) String() string {
 func (*SubjectAltNameMatcher) ProtoMessage() {}
 
 func (x *SubjectAltNameMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[73]
+	mi := &file_xds_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6407,7 +6761,7 @@ func (x *SubjectAltNameMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectAltNameMatcher.ProtoReflect.Descriptor instead.
 func (*SubjectAltNameMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{73}
+	return file_xds_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SubjectAltNameMatcher) GetSanType() SubjectAltNameMatcher_SanType {
@@ -6435,7 +6789,7 @@ type SdsSecretConfig struct {
 
 func (x *SdsSecretConfig) Reset() {
 	*x = SdsSecretConfig{}
-	mi := &file_xds_proto_msgTypes[74]
+	mi := &file_xds_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6447,7 +6801,7 @@ func (x *SdsSecretConfig) String() string {
 func (*SdsSecretConfig) ProtoMessage() {}
 
 func (x *SdsSecretConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[74]
+	mi := &file_xds_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6460,7 +6814,7 @@ func (x *SdsSecretConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SdsSecretConfig.ProtoReflect.Descriptor instead.
 func (*SdsSecretConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{74}
+	return file_xds_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *SdsSecretConfig) GetName() string {
@@ -6492,7 +6846,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_xds_proto_msgTypes[75]
+	mi := &file_xds_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6504,7 +6858,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[75]
+	mi := &file_xds_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6517,7 +6871,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{75}
+	return file_xds_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Secret) GetName() string {
@@ -6578,7 +6932,7 @@ type GrpcService_EnvoyGrpc struct {
 
 func (x *GrpcService_EnvoyGrpc) Reset() {
 	*x = GrpcService_EnvoyGrpc{}
-	mi := &file_xds_proto_msgTypes[77]
+	mi := &file_xds_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6590,7 +6944,7 @@ func (x *GrpcService_EnvoyGrpc) String() string {
 func (*GrpcService_EnvoyGrpc) ProtoMessage() {}
 
 func (x *GrpcService_EnvoyGrpc) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[77]
+	mi := &file_xds_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6615,16 +6969,17 @@ func (x *GrpcService_EnvoyGrpc) GetClusterName() string {
 
 // envoy.config.core.v3.HealthCheck.HttpHealthCheck
 type HealthCheck_HttpHealthCheck struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Host            string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Path            string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	CodecClientType CodecClientType        `protobuf:"varint,10,opt,name=codec_client_type,json=codecClientType,proto3,enum=slipway.xds.v3.CodecClientType" json:"codec_client_type,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *HealthCheck_HttpHealthCheck) Reset() {
 	*x = HealthCheck_HttpHealthCheck{}
-	mi := &file_xds_proto_msgTypes[78]
+	mi := &file_xds_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6636,7 +6991,7 @@ func (x *HealthCheck_HttpHealthCheck) String() string {
 func (*HealthCheck_HttpHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_HttpHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[78]
+	mi := &file_xds_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6666,6 +7021,13 @@ func (x *HealthCheck_HttpHealthCheck) GetPath() string {
 	return ""
 }
 
+func (x *HealthCheck_HttpHealthCheck) GetCodecClientType() CodecClientType {
+	if x != nil {
+		return x.CodecClientType
+	}
+	return CodecClientType_CODECCLIENTTYPE_HTTP1
+}
+
 // envoy.config.core.v3.HealthCheck.TcpHealthCheck
 type HealthCheck_TcpHealthCheck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6675,7 +7037,7 @@ type HealthCheck_TcpHealthCheck struct {
 
 func (x *HealthCheck_TcpHealthCheck) Reset() {
 	*x = HealthCheck_TcpHealthCheck{}
-	mi := &file_xds_proto_msgTypes[79]
+	mi := &file_xds_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6687,7 +7049,7 @@ func (x *HealthCheck_TcpHealthCheck) String() string {
 func (*HealthCheck_TcpHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_TcpHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[79]
+	mi := &file_xds_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6713,7 +7075,7 @@ type HealthCheck_GrpcHealthCheck struct {
 
 func (x *HealthCheck_GrpcHealthCheck) Reset() {
 	*x = HealthCheck_GrpcHealthCheck{}
-	mi := &file_xds_proto_msgTypes[80]
+	mi := &file_xds_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6725,7 +7087,7 @@ func (x *HealthCheck_GrpcHealthCheck) String() string {
 func (*HealthCheck_GrpcHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_GrpcHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[80]
+	mi := &file_xds_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6748,6 +7110,51 @@ func (x *HealthCheck_GrpcHealthCheck) GetServiceName() string {
 	return ""
 }
 
+// envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
+type ListenerFilterChainMatchPredicate_MatchSet struct {
+	state         protoimpl.MessageState               `protogen:"open.v1"`
+	Rules         []*ListenerFilterChainMatchPredicate `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenerFilterChainMatchPredicate_MatchSet) Reset() {
+	*x = ListenerFilterChainMatchPredicate_MatchSet{}
+	mi := &file_xds_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenerFilterChainMatchPredicate_MatchSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenerFilterChainMatchPredicate_MatchSet) ProtoMessage() {}
+
+func (x *ListenerFilterChainMatchPredicate_MatchSet) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenerFilterChainMatchPredicate_MatchSet.ProtoReflect.Descriptor instead.
+func (*ListenerFilterChainMatchPredicate_MatchSet) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{35, 0}
+}
+
+func (x *ListenerFilterChainMatchPredicate_MatchSet) GetRules() []*ListenerFilterChainMatchPredicate {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 // envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
 type TcpProxy_WeightedCluster struct {
 	state         protoimpl.MessageState                    `protogen:"open.v1"`
@@ -6758,7 +7165,7 @@ type TcpProxy_WeightedCluster struct {
 
 func (x *TcpProxy_WeightedCluster) Reset() {
 	*x = TcpProxy_WeightedCluster{}
-	mi := &file_xds_proto_msgTypes[81]
+	mi := &file_xds_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6770,7 +7177,7 @@ func (x *TcpProxy_WeightedCluster) String() string {
 func (*TcpProxy_WeightedCluster) ProtoMessage() {}
 
 func (x *TcpProxy_WeightedCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[81]
+	mi := &file_xds_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6783,7 +7190,7 @@ func (x *TcpProxy_WeightedCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TcpProxy_WeightedCluster.ProtoReflect.Descriptor instead.
 func (*TcpProxy_WeightedCluster) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{39, 0}
+	return file_xds_proto_rawDescGZIP(), []int{42, 0}
 }
 
 func (x *TcpProxy_WeightedCluster) GetClusters() []*TcpProxy_WeightedCluster_ClusterWeight {
@@ -6804,7 +7211,7 @@ type TcpProxy_WeightedCluster_ClusterWeight struct {
 
 func (x *TcpProxy_WeightedCluster_ClusterWeight) Reset() {
 	*x = TcpProxy_WeightedCluster_ClusterWeight{}
-	mi := &file_xds_proto_msgTypes[82]
+	mi := &file_xds_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6816,7 +7223,7 @@ func (x *TcpProxy_WeightedCluster_ClusterWeight) String() string {
 func (*TcpProxy_WeightedCluster_ClusterWeight) ProtoMessage() {}
 
 func (x *TcpProxy_WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[82]
+	mi := &file_xds_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6829,7 +7236,7 @@ func (x *TcpProxy_WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Mes
 
 // Deprecated: Use TcpProxy_WeightedCluster_ClusterWeight.ProtoReflect.Descriptor instead.
 func (*TcpProxy_WeightedCluster_ClusterWeight) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{39, 0, 0}
+	return file_xds_proto_rawDescGZIP(), []int{42, 0, 0}
 }
 
 func (x *TcpProxy_WeightedCluster_ClusterWeight) GetName() string {
@@ -6858,7 +7265,7 @@ type HttpConnectionManager_SetCurrentClientCertDetails struct {
 
 func (x *HttpConnectionManager_SetCurrentClientCertDetails) Reset() {
 	*x = HttpConnectionManager_SetCurrentClientCertDetails{}
-	mi := &file_xds_proto_msgTypes[83]
+	mi := &file_xds_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6870,7 +7277,7 @@ func (x *HttpConnectionManager_SetCurrentClientCertDetails) String() string {
 func (*HttpConnectionManager_SetCurrentClientCertDetails) ProtoMessage() {}
 
 func (x *HttpConnectionManager_SetCurrentClientCertDetails) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[83]
+	mi := &file_xds_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6883,7 +7290,7 @@ func (x *HttpConnectionManager_SetCurrentClientCertDetails) ProtoReflect() proto
 
 // Deprecated: Use HttpConnectionManager_SetCurrentClientCertDetails.ProtoReflect.Descriptor instead.
 func (*HttpConnectionManager_SetCurrentClientCertDetails) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40, 0}
+	return file_xds_proto_rawDescGZIP(), []int{43, 0}
 }
 
 func (x *HttpConnectionManager_SetCurrentClientCertDetails) GetSubject() *wrapperspb.BoolValue {
@@ -6917,7 +7324,7 @@ type HttpConnectionManager_UpgradeConfig struct {
 
 func (x *HttpConnectionManager_UpgradeConfig) Reset() {
 	*x = HttpConnectionManager_UpgradeConfig{}
-	mi := &file_xds_proto_msgTypes[84]
+	mi := &file_xds_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6929,7 +7336,7 @@ func (x *HttpConnectionManager_UpgradeConfig) String() string {
 func (*HttpConnectionManager_UpgradeConfig) ProtoMessage() {}
 
 func (x *HttpConnectionManager_UpgradeConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[84]
+	mi := &file_xds_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6942,7 +7349,7 @@ func (x *HttpConnectionManager_UpgradeConfig) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use HttpConnectionManager_UpgradeConfig.ProtoReflect.Descriptor instead.
 func (*HttpConnectionManager_UpgradeConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{40, 1}
+	return file_xds_proto_rawDescGZIP(), []int{43, 1}
 }
 
 func (x *HttpConnectionManager_UpgradeConfig) GetUpgradeType() string {
@@ -6961,7 +7368,7 @@ type RouteMatch_GrpcRouteMatchOptions struct {
 
 func (x *RouteMatch_GrpcRouteMatchOptions) Reset() {
 	*x = RouteMatch_GrpcRouteMatchOptions{}
-	mi := &file_xds_proto_msgTypes[85]
+	mi := &file_xds_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6973,7 +7380,7 @@ func (x *RouteMatch_GrpcRouteMatchOptions) String() string {
 func (*RouteMatch_GrpcRouteMatchOptions) ProtoMessage() {}
 
 func (x *RouteMatch_GrpcRouteMatchOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[85]
+	mi := &file_xds_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6986,7 +7393,7 @@ func (x *RouteMatch_GrpcRouteMatchOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteMatch_GrpcRouteMatchOptions.ProtoReflect.Descriptor instead.
 func (*RouteMatch_GrpcRouteMatchOptions) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{50, 0}
+	return file_xds_proto_rawDescGZIP(), []int{53, 0}
 }
 
 // envoy.config.route.v3.RouteAction.MaxStreamDuration
@@ -6999,7 +7406,7 @@ type RouteAction_MaxStreamDuration struct {
 
 func (x *RouteAction_MaxStreamDuration) Reset() {
 	*x = RouteAction_MaxStreamDuration{}
-	mi := &file_xds_proto_msgTypes[86]
+	mi := &file_xds_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7011,7 +7418,7 @@ func (x *RouteAction_MaxStreamDuration) String() string {
 func (*RouteAction_MaxStreamDuration) ProtoMessage() {}
 
 func (x *RouteAction_MaxStreamDuration) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[86]
+	mi := &file_xds_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7024,7 +7431,7 @@ func (x *RouteAction_MaxStreamDuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteAction_MaxStreamDuration.ProtoReflect.Descriptor instead.
 func (*RouteAction_MaxStreamDuration) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{53, 0}
+	return file_xds_proto_rawDescGZIP(), []int{56, 0}
 }
 
 func (x *RouteAction_MaxStreamDuration) GetMaxStreamDuration() *durationpb.Duration {
@@ -7045,7 +7452,7 @@ type WeightedCluster_ClusterWeight struct {
 
 func (x *WeightedCluster_ClusterWeight) Reset() {
 	*x = WeightedCluster_ClusterWeight{}
-	mi := &file_xds_proto_msgTypes[87]
+	mi := &file_xds_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7057,7 +7464,7 @@ func (x *WeightedCluster_ClusterWeight) String() string {
 func (*WeightedCluster_ClusterWeight) ProtoMessage() {}
 
 func (x *WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[87]
+	mi := &file_xds_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7070,7 +7477,7 @@ func (x *WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedCluster_ClusterWeight.ProtoReflect.Descriptor instead.
 func (*WeightedCluster_ClusterWeight) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{54, 0}
+	return file_xds_proto_rawDescGZIP(), []int{57, 0}
 }
 
 func (x *WeightedCluster_ClusterWeight) GetName() string {
@@ -7101,7 +7508,7 @@ type RetryPolicy_RetryHostPredicate struct {
 
 func (x *RetryPolicy_RetryHostPredicate) Reset() {
 	*x = RetryPolicy_RetryHostPredicate{}
-	mi := &file_xds_proto_msgTypes[88]
+	mi := &file_xds_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7113,7 +7520,7 @@ func (x *RetryPolicy_RetryHostPredicate) String() string {
 func (*RetryPolicy_RetryHostPredicate) ProtoMessage() {}
 
 func (x *RetryPolicy_RetryHostPredicate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[88]
+	mi := &file_xds_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7126,7 +7533,7 @@ func (x *RetryPolicy_RetryHostPredicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy_RetryHostPredicate.ProtoReflect.Descriptor instead.
 func (*RetryPolicy_RetryHostPredicate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{55, 0}
+	return file_xds_proto_rawDescGZIP(), []int{58, 0}
 }
 
 func (x *RetryPolicy_RetryHostPredicate) GetName() string {
@@ -7173,7 +7580,7 @@ type RetryPolicy_RetryBackOff struct {
 
 func (x *RetryPolicy_RetryBackOff) Reset() {
 	*x = RetryPolicy_RetryBackOff{}
-	mi := &file_xds_proto_msgTypes[89]
+	mi := &file_xds_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7185,7 +7592,7 @@ func (x *RetryPolicy_RetryBackOff) String() string {
 func (*RetryPolicy_RetryBackOff) ProtoMessage() {}
 
 func (x *RetryPolicy_RetryBackOff) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[89]
+	mi := &file_xds_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7198,7 +7605,7 @@ func (x *RetryPolicy_RetryBackOff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy_RetryBackOff.ProtoReflect.Descriptor instead.
 func (*RetryPolicy_RetryBackOff) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{55, 1}
+	return file_xds_proto_rawDescGZIP(), []int{58, 1}
 }
 
 func (x *RetryPolicy_RetryBackOff) GetBaseInterval() *durationpb.Duration {
@@ -7226,7 +7633,7 @@ type Cluster_EdsClusterConfig struct {
 
 func (x *Cluster_EdsClusterConfig) Reset() {
 	*x = Cluster_EdsClusterConfig{}
-	mi := &file_xds_proto_msgTypes[90]
+	mi := &file_xds_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7238,7 +7645,7 @@ func (x *Cluster_EdsClusterConfig) String() string {
 func (*Cluster_EdsClusterConfig) ProtoMessage() {}
 
 func (x *Cluster_EdsClusterConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[90]
+	mi := &file_xds_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7251,7 +7658,7 @@ func (x *Cluster_EdsClusterConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster_EdsClusterConfig.ProtoReflect.Descriptor instead.
 func (*Cluster_EdsClusterConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59, 0}
+	return file_xds_proto_rawDescGZIP(), []int{62, 0}
 }
 
 func (x *Cluster_EdsClusterConfig) GetEdsConfig() *ConfigSource {
@@ -7282,7 +7689,7 @@ type CircuitBreakers_Thresholds struct {
 
 func (x *CircuitBreakers_Thresholds) Reset() {
 	*x = CircuitBreakers_Thresholds{}
-	mi := &file_xds_proto_msgTypes[92]
+	mi := &file_xds_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7294,7 +7701,7 @@ func (x *CircuitBreakers_Thresholds) String() string {
 func (*CircuitBreakers_Thresholds) ProtoMessage() {}
 
 func (x *CircuitBreakers_Thresholds) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[92]
+	mi := &file_xds_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7307,7 +7714,7 @@ func (x *CircuitBreakers_Thresholds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreakers_Thresholds.ProtoReflect.Descriptor instead.
 func (*CircuitBreakers_Thresholds) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{60, 0}
+	return file_xds_proto_rawDescGZIP(), []int{63, 0}
 }
 
 func (x *CircuitBreakers_Thresholds) GetPriority() RoutingPriority {
@@ -7359,7 +7766,7 @@ type UpstreamHttpOptions_ExplicitHttpConfig struct {
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) Reset() {
 	*x = UpstreamHttpOptions_ExplicitHttpConfig{}
-	mi := &file_xds_proto_msgTypes[93]
+	mi := &file_xds_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7371,7 +7778,7 @@ func (x *UpstreamHttpOptions_ExplicitHttpConfig) String() string {
 func (*UpstreamHttpOptions_ExplicitHttpConfig) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[93]
+	mi := &file_xds_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7384,7 +7791,7 @@ func (x *UpstreamHttpOptions_ExplicitHttpConfig) ProtoReflect() protoreflect.Mes
 
 // Deprecated: Use UpstreamHttpOptions_ExplicitHttpConfig.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions_ExplicitHttpConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{66, 0}
+	return file_xds_proto_rawDescGZIP(), []int{69, 0}
 }
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) GetProtocolConfig() isUpstreamHttpOptions_ExplicitHttpConfig_ProtocolConfig {
@@ -7441,7 +7848,7 @@ type UpstreamHttpOptions_UseDownstreamHttpConfig struct {
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) Reset() {
 	*x = UpstreamHttpOptions_UseDownstreamHttpConfig{}
-	mi := &file_xds_proto_msgTypes[94]
+	mi := &file_xds_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7453,7 +7860,7 @@ func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) String() string {
 func (*UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[94]
+	mi := &file_xds_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7466,7 +7873,7 @@ func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoReflect() protoreflec
 
 // Deprecated: Use UpstreamHttpOptions_UseDownstreamHttpConfig.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions_UseDownstreamHttpConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{66, 1}
+	return file_xds_proto_rawDescGZIP(), []int{69, 1}
 }
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) GetHttpProtocolOptions() *Http1ProtocolOptions {
@@ -7494,7 +7901,7 @@ type CommonTlsContext_CombinedCertificateValidationContext struct {
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) Reset() {
 	*x = CommonTlsContext_CombinedCertificateValidationContext{}
-	mi := &file_xds_proto_msgTypes[95]
+	mi := &file_xds_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7506,7 +7913,7 @@ func (x *CommonTlsContext_CombinedCertificateValidationContext) String() string 
 func (*CommonTlsContext_CombinedCertificateValidationContext) ProtoMessage() {}
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[95]
+	mi := &file_xds_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7519,7 +7926,7 @@ func (x *CommonTlsContext_CombinedCertificateValidationContext) ProtoReflect() p
 
 // Deprecated: Use CommonTlsContext_CombinedCertificateValidationContext.ProtoReflect.Descriptor instead.
 func (*CommonTlsContext_CombinedCertificateValidationContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69, 0}
+	return file_xds_proto_rawDescGZIP(), []int{72, 0}
 }
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) GetDefaultValidationContext() *CertificateValidationContext {
@@ -7654,18 +8061,21 @@ const file_xds_proto_rawDesc = "" +
 	"\x17max_connection_duration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x15maxConnectionDuration\"\x16\n" +
 	"\x14Http1ProtocolOptions\"j\n" +
 	"\x14Http2ProtocolOptions\x12R\n" +
-	"\x16max_concurrent_streams\x18\x02 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x14maxConcurrentStreams\"\xb6\x05\n" +
-	"\vHealthCheck\x123\n" +
+	"\x16max_concurrent_streams\x18\x02 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x14maxConcurrentStreams\"\xbd\x06\n" +
+	"\vHealthCheck\x127\n" +
+	"\balt_port\x18\x06 \x01(\v2\x1c.google.protobuf.UInt32ValueR\aaltPort\x123\n" +
 	"\atimeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x125\n" +
 	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12M\n" +
 	"\x13unhealthy_threshold\x18\x04 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x12unhealthyThreshold\x12I\n" +
 	"\x11healthy_threshold\x18\x05 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x10healthyThreshold\x12Y\n" +
 	"\x11http_health_check\x18\b \x01(\v2+.slipway.xds.v3.HealthCheck.HttpHealthCheckH\x00R\x0fhttpHealthCheck\x12V\n" +
 	"\x10tcp_health_check\x18\t \x01(\v2*.slipway.xds.v3.HealthCheck.TcpHealthCheckH\x00R\x0etcpHealthCheck\x12Y\n" +
-	"\x11grpc_health_check\x18\v \x01(\v2+.slipway.xds.v3.HealthCheck.GrpcHealthCheckH\x00R\x0fgrpcHealthCheck\x1a9\n" +
+	"\x11grpc_health_check\x18\v \x01(\v2+.slipway.xds.v3.HealthCheck.GrpcHealthCheckH\x00R\x0fgrpcHealthCheck\x1a\x86\x01\n" +
 	"\x0fHttpHealthCheck\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
-	"\x04path\x18\x02 \x01(\tR\x04path\x1a\x10\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12K\n" +
+	"\x11codec_client_type\x18\n" +
+	" \x01(\x0e2\x1f.slipway.xds.v3.CodecClientTypeR\x0fcodecClientType\x1a\x10\n" +
 	"\x0eTcpHealthCheck\x1a4\n" +
 	"\x0fGrpcHealthCheck\x12!\n" +
 	"\fservice_name\x18\x01 \x01(\tR\vserviceNameB\x10\n" +
@@ -7700,7 +8110,7 @@ const file_xds_proto_rawDesc = "" +
 	"\x05regex\x18\x02 \x01(\tR\x05regex\"u\n" +
 	"\x17RegexMatchAndSubstitute\x126\n" +
 	"\apattern\x18\x01 \x01(\v2\x1c.slipway.xds.v3.RegexMatcherR\apattern\x12\"\n" +
-	"\fsubstitution\x18\x02 \x01(\tR\fsubstitution\"\xba\x04\n" +
+	"\fsubstitution\x18\x02 \x01(\tR\fsubstitution\"\xfa\x04\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\aaddress\x18\x02 \x01(\v2\x17.slipway.xds.v3.AddressR\aaddress\x12@\n" +
@@ -7712,11 +8122,26 @@ const file_xds_proto_rawDesc = "" +
 	"\n" +
 	"access_log\x18\x16 \x03(\v2\x19.slipway.xds.v3.AccessLogR\taccessLog\x12<\n" +
 	"\fbind_to_port\x18\x1a \x01(\v2\x1a.google.protobuf.BoolValueR\n" +
-	"bindToPort\"n\n" +
+	"bindToPort\x12>\n" +
+	"\fapi_listener\x18\x13 \x01(\v2\x1b.slipway.xds.v3.ApiListenerR\vapiListener\"F\n" +
+	"\vApiListener\x127\n" +
+	"\fapi_listener\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\vapiListener\"\xca\x01\n" +
 	"\x0eListenerFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
-	"\ftyped_config\x18\x03 \x01(\v2\x14.google.protobuf.AnyH\x00R\vtypedConfigB\r\n" +
-	"\vconfig_type\"\xef\x01\n" +
+	"\ftyped_config\x18\x03 \x01(\v2\x14.google.protobuf.AnyH\x00R\vtypedConfig\x12Z\n" +
+	"\x0ffilter_disabled\x18\x04 \x01(\v21.slipway.xds.v3.ListenerFilterChainMatchPredicateR\x0efilterDisabledB\r\n" +
+	"\vconfig_type\"\xff\x02\n" +
+	"!ListenerFilterChainMatchPredicate\x12W\n" +
+	"\bor_match\x18\x01 \x01(\v2:.slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSetH\x00R\aorMatch\x12P\n" +
+	"\tnot_match\x18\x03 \x01(\v21.slipway.xds.v3.ListenerFilterChainMatchPredicateH\x00R\bnotMatch\x12R\n" +
+	"\x16destination_port_range\x18\x05 \x01(\v2\x1a.slipway.xds.v3.Int32RangeH\x00R\x14destinationPortRange\x1aS\n" +
+	"\bMatchSet\x12G\n" +
+	"\x05rules\x18\x01 \x03(\v21.slipway.xds.v3.ListenerFilterChainMatchPredicateR\x05rulesB\x06\n" +
+	"\x04rule\"4\n" +
+	"\n" +
+	"Int32Range\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end\"\xef\x01\n" +
 	"\vFilterChain\x12\x12\n" +
 	"\x04name\x18\a \x01(\tR\x04name\x12N\n" +
 	"\x12filter_chain_match\x18\x01 \x01(\v2 .slipway.xds.v3.FilterChainMatchR\x10filterChainMatch\x120\n" +
@@ -7750,7 +8175,7 @@ const file_xds_proto_rawDesc = "" +
 	"\rClusterWeight\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weightB\x13\n" +
-	"\x11cluster_specifier\"\xbf\r\n" +
+	"\x11cluster_specifier\"\xa7\x0e\n" +
 	"\x15HttpConnectionManager\x12N\n" +
 	"\n" +
 	"codec_type\x18\x01 \x01(\x0e2/.slipway.xds.v3.HttpConnectionManager.CodecTypeR\tcodecType\x12\x1f\n" +
@@ -7769,7 +8194,9 @@ const file_xds_proto_rawDesc = "" +
 	"\x1fset_current_client_cert_details\x18\x11 \x01(\v2A.slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetailsR\x1bsetCurrentClientCertDetails\x12\\\n" +
 	"\x0fupgrade_configs\x18\x17 \x03(\v23.slipway.xds.v3.HttpConnectionManager.UpgradeConfigR\x0eupgradeConfigs\x12J\n" +
 	"\x13generate_request_id\x18\x0f \x01(\v2\x1a.google.protobuf.BoolValueR\x11generateRequestId\x12\x82\x01\n" +
-	"\x1cserver_header_transformation\x18\" \x01(\x0e2@.slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformationR\x1aserverHeaderTransformation\x1aw\n" +
+	"\x1cserver_header_transformation\x18\" \x01(\x0e2@.slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformationR\x1aserverHeaderTransformation\x12A\n" +
+	"\x0enormalize_path\x18\x1e \x01(\v2\x1a.google.protobuf.BoolValueR\rnormalizePath\x12#\n" +
+	"\rmerge_slashes\x18! \x01(\bR\fmergeSlashes\x1aw\n" +
 	"\x1bSetCurrentClientCertDetails\x124\n" +
 	"\asubject\x18\x01 \x01(\v2\x1a.google.protobuf.BoolValueR\asubject\x12\x10\n" +
 	"\x03dns\x18\x04 \x01(\bR\x03dns\x12\x10\n" +
@@ -8000,7 +8427,7 @@ const file_xds_proto_rawDesc = "" +
 	"\x12UpstreamTlsContext\x12N\n" +
 	"\x12common_tls_context\x18\x01 \x01(\v2 .slipway.xds.v3.CommonTlsContextR\x10commonTlsContext\x12\x10\n" +
 	"\x03sni\x18\x02 \x01(\tR\x03sni\x12F\n" +
-	"\x10max_session_keys\x18\x04 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x0emaxSessionKeys\"\xac\a\n" +
+	"\x10max_session_keys\x18\x04 \x01(\v2\x1c.google.protobuf.UInt32ValueR\x0emaxSessionKeys\"\xaa\b\n" +
 	"\x10CommonTlsContext\x12<\n" +
 	"\n" +
 	"tls_params\x18\x01 \x01(\v2\x1d.slipway.xds.v3.TlsParametersR\ttlsParams\x12I\n" +
@@ -8009,11 +8436,15 @@ const file_xds_proto_rawDesc = "" +
 	"\x12validation_context\x18\x03 \x01(\v2,.slipway.xds.v3.CertificateValidationContextH\x00R\x11validationContext\x12q\n" +
 	"$validation_context_sds_secret_config\x18\a \x01(\v2\x1f.slipway.xds.v3.SdsSecretConfigH\x00R validationContextSdsSecretConfig\x12\x87\x01\n" +
 	"\x1bcombined_validation_context\x18\b \x01(\v2E.slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContextH\x00R\x19combinedValidationContext\x12%\n" +
-	"\x0ealpn_protocols\x18\x04 \x03(\tR\ralpnProtocols\x1a\x83\x02\n" +
+	"\x0ealpn_protocols\x18\x04 \x03(\tR\ralpnProtocols\x12|\n" +
+	"!tls_certificate_provider_instance\x18\x0e \x01(\v21.slipway.xds.v3.CertificateProviderPluginInstanceR\x1etlsCertificateProviderInstance\x1a\x83\x02\n" +
 	"$CombinedCertificateValidationContext\x12j\n" +
 	"\x1adefault_validation_context\x18\x01 \x01(\v2,.slipway.xds.v3.CertificateValidationContextR\x18defaultValidationContext\x12o\n" +
 	"$validation_context_sds_secret_config\x18\x02 \x01(\v2\x1f.slipway.xds.v3.SdsSecretConfigR validationContextSdsSecretConfigB\x19\n" +
-	"\x17validation_context_type\"\x9e\x02\n" +
+	"\x17validation_context_type\"s\n" +
+	"!CertificateProviderPluginInstance\x12#\n" +
+	"\rinstance_name\x18\x01 \x01(\tR\finstanceName\x12)\n" +
+	"\x10certificate_name\x18\x02 \x01(\tR\x0fcertificateName\"\x9e\x02\n" +
 	"\rTlsParameters\x12j\n" +
 	"\x1ctls_minimum_protocol_version\x18\x01 \x01(\x0e2).slipway.xds.v3.TlsParameters.TlsProtocolR\x19tlsMinimumProtocolVersion\x12j\n" +
 	"\x1ctls_maximum_protocol_version\x18\x02 \x01(\x0e2).slipway.xds.v3.TlsParameters.TlsProtocolR\x19tlsMaximumProtocolVersion\"5\n" +
@@ -8024,10 +8455,11 @@ const file_xds_proto_rawDesc = "" +
 	"\x0eTlsCertificate\x12G\n" +
 	"\x11certificate_chain\x18\x01 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\x10certificateChain\x12;\n" +
 	"\vprivate_key\x18\x02 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\n" +
-	"privateKey\"\xfa\x01\n" +
+	"privateKey\"\xf6\x02\n" +
 	"\x1cCertificateValidationContext\x129\n" +
 	"\n" +
-	"trusted_ca\x18\x01 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\ttrustedCa\x12g\n" +
+	"trusted_ca\x18\x01 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\ttrustedCa\x12z\n" +
+	" ca_certificate_provider_instance\x18\r \x01(\v21.slipway.xds.v3.CertificateProviderPluginInstanceR\x1dcaCertificateProviderInstance\x12g\n" +
 	"\x1dmatch_typed_subject_alt_names\x18\x0f \x03(\v2%.slipway.xds.v3.SubjectAltNameMatcherR\x19matchTypedSubjectAltNames\x126\n" +
 	"\x17verify_certificate_hash\x18\x02 \x03(\tR\x15verifyCertificateHash\"\xec\x01\n" +
 	"\x15SubjectAltNameMatcher\x12H\n" +
@@ -8053,7 +8485,10 @@ const file_xds_proto_rawDesc = "" +
 	"ApiVersion\x12\x13\n" +
 	"\x0fAPIVERSION_AUTO\x10\x00\x12\x11\n" +
 	"\rAPIVERSION_V2\x10\x01\x12\x11\n" +
-	"\rAPIVERSION_V3\x10\x02*y\n" +
+	"\rAPIVERSION_V3\x10\x02*G\n" +
+	"\x0fCodecClientType\x12\x19\n" +
+	"\x15CODECCLIENTTYPE_HTTP1\x10\x00\x12\x19\n" +
+	"\x15CODECCLIENTTYPE_HTTP2\x10\x01*y\n" +
 	"\fHealthStatus\x12\x18\n" +
 	"\x14HEALTHSTATUS_UNKNOWN\x10\x00\x12\x18\n" +
 	"\x14HEALTHSTATUS_HEALTHY\x10\x01\x12\x1a\n" +
@@ -8079,310 +8514,328 @@ func file_xds_proto_rawDescGZIP() []byte {
 	return file_xds_proto_rawDescData
 }
 
-var file_xds_proto_enumTypes = make([]protoimpl.EnumInfo, 16)
-var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
+var file_xds_proto_enumTypes = make([]protoimpl.EnumInfo, 17)
+var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
 var file_xds_proto_goTypes = []any{
-	(ApiVersion)(0),                                       // 0: slipway.xds.v3.ApiVersion
-	(HealthStatus)(0),                                     // 1: slipway.xds.v3.HealthStatus
-	(TrafficDirection)(0),                                 // 2: slipway.xds.v3.TrafficDirection
-	(RoutingPriority)(0),                                  // 3: slipway.xds.v3.RoutingPriority
-	(SocketAddress_Protocol)(0),                           // 4: slipway.xds.v3.SocketAddress.Protocol
-	(ApiConfigSource_ApiType)(0),                          // 5: slipway.xds.v3.ApiConfigSource.ApiType
-	(HeaderValueOption_HeaderAppendAction)(0),             // 6: slipway.xds.v3.HeaderValueOption.HeaderAppendAction
-	(FractionalPercent_DenominatorType)(0),                // 7: slipway.xds.v3.FractionalPercent.DenominatorType
-	(HttpConnectionManager_CodecType)(0),                  // 8: slipway.xds.v3.HttpConnectionManager.CodecType
-	(HttpConnectionManager_ServerHeaderTransformation)(0), // 9: slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
-	(HttpConnectionManager_ForwardClientCertDetails)(0),   // 10: slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
-	(Cluster_DiscoveryType)(0),                            // 11: slipway.xds.v3.Cluster.DiscoveryType
-	(Cluster_LbPolicy)(0),                                 // 12: slipway.xds.v3.Cluster.LbPolicy
-	(Cluster_DnsLookupFamily)(0),                          // 13: slipway.xds.v3.Cluster.DnsLookupFamily
-	(TlsParameters_TlsProtocol)(0),                        // 14: slipway.xds.v3.TlsParameters.TlsProtocol
-	(SubjectAltNameMatcher_SanType)(0),                    // 15: slipway.xds.v3.SubjectAltNameMatcher.SanType
-	(*DiscoveryRequest)(nil),                              // 16: slipway.xds.v3.DiscoveryRequest
-	(*DiscoveryResponse)(nil),                             // 17: slipway.xds.v3.DiscoveryResponse
-	(*DeltaDiscoveryRequest)(nil),                         // 18: slipway.xds.v3.DeltaDiscoveryRequest
-	(*DeltaDiscoveryResponse)(nil),                        // 19: slipway.xds.v3.DeltaDiscoveryResponse
-	(*Resource)(nil),                                      // 20: slipway.xds.v3.Resource
-	(*Status)(nil),                                        // 21: slipway.xds.v3.Status
-	(*Node)(nil),                                          // 22: slipway.xds.v3.Node
-	(*Address)(nil),                                       // 23: slipway.xds.v3.Address
-	(*Pipe)(nil),                                          // 24: slipway.xds.v3.Pipe
-	(*SocketAddress)(nil),                                 // 25: slipway.xds.v3.SocketAddress
-	(*CidrRange)(nil),                                     // 26: slipway.xds.v3.CidrRange
-	(*DataSource)(nil),                                    // 27: slipway.xds.v3.DataSource
-	(*ConfigSource)(nil),                                  // 28: slipway.xds.v3.ConfigSource
-	(*ApiConfigSource)(nil),                               // 29: slipway.xds.v3.ApiConfigSource
-	(*GrpcService)(nil),                                   // 30: slipway.xds.v3.GrpcService
-	(*AggregatedConfigSource)(nil),                        // 31: slipway.xds.v3.AggregatedConfigSource
-	(*SelfConfigSource)(nil),                              // 32: slipway.xds.v3.SelfConfigSource
-	(*TransportSocket)(nil),                               // 33: slipway.xds.v3.TransportSocket
-	(*TypedExtensionConfig)(nil),                          // 34: slipway.xds.v3.TypedExtensionConfig
-	(*HeaderValue)(nil),                                   // 35: slipway.xds.v3.HeaderValue
-	(*HeaderValueOption)(nil),                             // 36: slipway.xds.v3.HeaderValueOption
-	(*HttpProtocolOptions)(nil),                           // 37: slipway.xds.v3.HttpProtocolOptions
-	(*Http1ProtocolOptions)(nil),                          // 38: slipway.xds.v3.Http1ProtocolOptions
-	(*Http2ProtocolOptions)(nil),                          // 39: slipway.xds.v3.Http2ProtocolOptions
-	(*HealthCheck)(nil),                                   // 40: slipway.xds.v3.HealthCheck
-	(*Locality)(nil),                                      // 41: slipway.xds.v3.Locality
-	(*RuntimeFractionalPercent)(nil),                      // 42: slipway.xds.v3.RuntimeFractionalPercent
-	(*FractionalPercent)(nil),                             // 43: slipway.xds.v3.FractionalPercent
-	(*Int64Range)(nil),                                    // 44: slipway.xds.v3.Int64Range
-	(*StringMatcher)(nil),                                 // 45: slipway.xds.v3.StringMatcher
-	(*RegexMatcher)(nil),                                  // 46: slipway.xds.v3.RegexMatcher
-	(*RegexMatchAndSubstitute)(nil),                       // 47: slipway.xds.v3.RegexMatchAndSubstitute
-	(*Listener)(nil),                                      // 48: slipway.xds.v3.Listener
-	(*ListenerFilter)(nil),                                // 49: slipway.xds.v3.ListenerFilter
-	(*FilterChain)(nil),                                   // 50: slipway.xds.v3.FilterChain
-	(*FilterChainMatch)(nil),                              // 51: slipway.xds.v3.FilterChainMatch
-	(*Filter)(nil),                                        // 52: slipway.xds.v3.Filter
-	(*OriginalDst)(nil),                                   // 53: slipway.xds.v3.OriginalDst
-	(*TlsInspector)(nil),                                  // 54: slipway.xds.v3.TlsInspector
-	(*TcpProxy)(nil),                                      // 55: slipway.xds.v3.TcpProxy
-	(*HttpConnectionManager)(nil),                         // 56: slipway.xds.v3.HttpConnectionManager
-	(*Rds)(nil),                                           // 57: slipway.xds.v3.Rds
-	(*HttpFilter)(nil),                                    // 58: slipway.xds.v3.HttpFilter
-	(*Router)(nil),                                        // 59: slipway.xds.v3.Router
-	(*AccessLog)(nil),                                     // 60: slipway.xds.v3.AccessLog
-	(*FileAccessLog)(nil),                                 // 61: slipway.xds.v3.FileAccessLog
-	(*SubstitutionFormatString)(nil),                      // 62: slipway.xds.v3.SubstitutionFormatString
-	(*RouteConfiguration)(nil),                            // 63: slipway.xds.v3.RouteConfiguration
-	(*VirtualHost)(nil),                                   // 64: slipway.xds.v3.VirtualHost
-	(*Route)(nil),                                         // 65: slipway.xds.v3.Route
-	(*RouteMatch)(nil),                                    // 66: slipway.xds.v3.RouteMatch
-	(*HeaderMatcher)(nil),                                 // 67: slipway.xds.v3.HeaderMatcher
-	(*QueryParameterMatcher)(nil),                         // 68: slipway.xds.v3.QueryParameterMatcher
-	(*RouteAction)(nil),                                   // 69: slipway.xds.v3.RouteAction
-	(*WeightedCluster)(nil),                               // 70: slipway.xds.v3.WeightedCluster
-	(*RetryPolicy)(nil),                                   // 71: slipway.xds.v3.RetryPolicy
-	(*PreviousHostsPredicate)(nil),                        // 72: slipway.xds.v3.PreviousHostsPredicate
-	(*DirectResponseAction)(nil),                          // 73: slipway.xds.v3.DirectResponseAction
-	(*RedirectAction)(nil),                                // 74: slipway.xds.v3.RedirectAction
-	(*Cluster)(nil),                                       // 75: slipway.xds.v3.Cluster
-	(*CircuitBreakers)(nil),                               // 76: slipway.xds.v3.CircuitBreakers
-	(*OutlierDetection)(nil),                              // 77: slipway.xds.v3.OutlierDetection
-	(*ClusterLoadAssignment)(nil),                         // 78: slipway.xds.v3.ClusterLoadAssignment
-	(*LocalityLbEndpoints)(nil),                           // 79: slipway.xds.v3.LocalityLbEndpoints
-	(*LbEndpoint)(nil),                                    // 80: slipway.xds.v3.LbEndpoint
-	(*Endpoint)(nil),                                      // 81: slipway.xds.v3.Endpoint
-	(*UpstreamHttpOptions)(nil),                           // 82: slipway.xds.v3.UpstreamHttpOptions
-	(*DownstreamTlsContext)(nil),                          // 83: slipway.xds.v3.DownstreamTlsContext
-	(*UpstreamTlsContext)(nil),                            // 84: slipway.xds.v3.UpstreamTlsContext
-	(*CommonTlsContext)(nil),                              // 85: slipway.xds.v3.CommonTlsContext
-	(*TlsParameters)(nil),                                 // 86: slipway.xds.v3.TlsParameters
-	(*TlsCertificate)(nil),                                // 87: slipway.xds.v3.TlsCertificate
-	(*CertificateValidationContext)(nil),                  // 88: slipway.xds.v3.CertificateValidationContext
-	(*SubjectAltNameMatcher)(nil),                         // 89: slipway.xds.v3.SubjectAltNameMatcher
-	(*SdsSecretConfig)(nil),                               // 90: slipway.xds.v3.SdsSecretConfig
-	(*Secret)(nil),                                        // 91: slipway.xds.v3.Secret
-	nil,                                                   // 92: slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
-	(*GrpcService_EnvoyGrpc)(nil),                         // 93: slipway.xds.v3.GrpcService.EnvoyGrpc
-	(*HealthCheck_HttpHealthCheck)(nil),                   // 94: slipway.xds.v3.HealthCheck.HttpHealthCheck
-	(*HealthCheck_TcpHealthCheck)(nil),                    // 95: slipway.xds.v3.HealthCheck.TcpHealthCheck
-	(*HealthCheck_GrpcHealthCheck)(nil),                   // 96: slipway.xds.v3.HealthCheck.GrpcHealthCheck
-	(*TcpProxy_WeightedCluster)(nil),                      // 97: slipway.xds.v3.TcpProxy.WeightedCluster
-	(*TcpProxy_WeightedCluster_ClusterWeight)(nil),        // 98: slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	(*HttpConnectionManager_SetCurrentClientCertDetails)(nil),     // 99: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
-	(*HttpConnectionManager_UpgradeConfig)(nil),                   // 100: slipway.xds.v3.HttpConnectionManager.UpgradeConfig
-	(*RouteMatch_GrpcRouteMatchOptions)(nil),                      // 101: slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	(*RouteAction_MaxStreamDuration)(nil),                         // 102: slipway.xds.v3.RouteAction.MaxStreamDuration
-	(*WeightedCluster_ClusterWeight)(nil),                         // 103: slipway.xds.v3.WeightedCluster.ClusterWeight
-	(*RetryPolicy_RetryHostPredicate)(nil),                        // 104: slipway.xds.v3.RetryPolicy.RetryHostPredicate
-	(*RetryPolicy_RetryBackOff)(nil),                              // 105: slipway.xds.v3.RetryPolicy.RetryBackOff
-	(*Cluster_EdsClusterConfig)(nil),                              // 106: slipway.xds.v3.Cluster.EdsClusterConfig
-	nil,                                                           // 107: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
-	(*CircuitBreakers_Thresholds)(nil),                            // 108: slipway.xds.v3.CircuitBreakers.Thresholds
-	(*UpstreamHttpOptions_ExplicitHttpConfig)(nil),                // 109: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
-	(*UpstreamHttpOptions_UseDownstreamHttpConfig)(nil),           // 110: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 111: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	(*anypb.Any)(nil),                                             // 112: google.protobuf.Any
-	(*structpb.Struct)(nil),                                       // 113: google.protobuf.Struct
-	(*wrapperspb.UInt32Value)(nil),                                // 114: google.protobuf.UInt32Value
-	(*durationpb.Duration)(nil),                                   // 115: google.protobuf.Duration
-	(*wrapperspb.BoolValue)(nil),                                  // 116: google.protobuf.BoolValue
+	(ApiVersion)(0),                                           // 0: slipway.xds.v3.ApiVersion
+	(CodecClientType)(0),                                      // 1: slipway.xds.v3.CodecClientType
+	(HealthStatus)(0),                                         // 2: slipway.xds.v3.HealthStatus
+	(TrafficDirection)(0),                                     // 3: slipway.xds.v3.TrafficDirection
+	(RoutingPriority)(0),                                      // 4: slipway.xds.v3.RoutingPriority
+	(SocketAddress_Protocol)(0),                               // 5: slipway.xds.v3.SocketAddress.Protocol
+	(ApiConfigSource_ApiType)(0),                              // 6: slipway.xds.v3.ApiConfigSource.ApiType
+	(HeaderValueOption_HeaderAppendAction)(0),                 // 7: slipway.xds.v3.HeaderValueOption.HeaderAppendAction
+	(FractionalPercent_DenominatorType)(0),                    // 8: slipway.xds.v3.FractionalPercent.DenominatorType
+	(HttpConnectionManager_CodecType)(0),                      // 9: slipway.xds.v3.HttpConnectionManager.CodecType
+	(HttpConnectionManager_ServerHeaderTransformation)(0),     // 10: slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
+	(HttpConnectionManager_ForwardClientCertDetails)(0),       // 11: slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
+	(Cluster_DiscoveryType)(0),                                // 12: slipway.xds.v3.Cluster.DiscoveryType
+	(Cluster_LbPolicy)(0),                                     // 13: slipway.xds.v3.Cluster.LbPolicy
+	(Cluster_DnsLookupFamily)(0),                              // 14: slipway.xds.v3.Cluster.DnsLookupFamily
+	(TlsParameters_TlsProtocol)(0),                            // 15: slipway.xds.v3.TlsParameters.TlsProtocol
+	(SubjectAltNameMatcher_SanType)(0),                        // 16: slipway.xds.v3.SubjectAltNameMatcher.SanType
+	(*DiscoveryRequest)(nil),                                  // 17: slipway.xds.v3.DiscoveryRequest
+	(*DiscoveryResponse)(nil),                                 // 18: slipway.xds.v3.DiscoveryResponse
+	(*DeltaDiscoveryRequest)(nil),                             // 19: slipway.xds.v3.DeltaDiscoveryRequest
+	(*DeltaDiscoveryResponse)(nil),                            // 20: slipway.xds.v3.DeltaDiscoveryResponse
+	(*Resource)(nil),                                          // 21: slipway.xds.v3.Resource
+	(*Status)(nil),                                            // 22: slipway.xds.v3.Status
+	(*Node)(nil),                                              // 23: slipway.xds.v3.Node
+	(*Address)(nil),                                           // 24: slipway.xds.v3.Address
+	(*Pipe)(nil),                                              // 25: slipway.xds.v3.Pipe
+	(*SocketAddress)(nil),                                     // 26: slipway.xds.v3.SocketAddress
+	(*CidrRange)(nil),                                         // 27: slipway.xds.v3.CidrRange
+	(*DataSource)(nil),                                        // 28: slipway.xds.v3.DataSource
+	(*ConfigSource)(nil),                                      // 29: slipway.xds.v3.ConfigSource
+	(*ApiConfigSource)(nil),                                   // 30: slipway.xds.v3.ApiConfigSource
+	(*GrpcService)(nil),                                       // 31: slipway.xds.v3.GrpcService
+	(*AggregatedConfigSource)(nil),                            // 32: slipway.xds.v3.AggregatedConfigSource
+	(*SelfConfigSource)(nil),                                  // 33: slipway.xds.v3.SelfConfigSource
+	(*TransportSocket)(nil),                                   // 34: slipway.xds.v3.TransportSocket
+	(*TypedExtensionConfig)(nil),                              // 35: slipway.xds.v3.TypedExtensionConfig
+	(*HeaderValue)(nil),                                       // 36: slipway.xds.v3.HeaderValue
+	(*HeaderValueOption)(nil),                                 // 37: slipway.xds.v3.HeaderValueOption
+	(*HttpProtocolOptions)(nil),                               // 38: slipway.xds.v3.HttpProtocolOptions
+	(*Http1ProtocolOptions)(nil),                              // 39: slipway.xds.v3.Http1ProtocolOptions
+	(*Http2ProtocolOptions)(nil),                              // 40: slipway.xds.v3.Http2ProtocolOptions
+	(*HealthCheck)(nil),                                       // 41: slipway.xds.v3.HealthCheck
+	(*Locality)(nil),                                          // 42: slipway.xds.v3.Locality
+	(*RuntimeFractionalPercent)(nil),                          // 43: slipway.xds.v3.RuntimeFractionalPercent
+	(*FractionalPercent)(nil),                                 // 44: slipway.xds.v3.FractionalPercent
+	(*Int64Range)(nil),                                        // 45: slipway.xds.v3.Int64Range
+	(*StringMatcher)(nil),                                     // 46: slipway.xds.v3.StringMatcher
+	(*RegexMatcher)(nil),                                      // 47: slipway.xds.v3.RegexMatcher
+	(*RegexMatchAndSubstitute)(nil),                           // 48: slipway.xds.v3.RegexMatchAndSubstitute
+	(*Listener)(nil),                                          // 49: slipway.xds.v3.Listener
+	(*ApiListener)(nil),                                       // 50: slipway.xds.v3.ApiListener
+	(*ListenerFilter)(nil),                                    // 51: slipway.xds.v3.ListenerFilter
+	(*ListenerFilterChainMatchPredicate)(nil),                 // 52: slipway.xds.v3.ListenerFilterChainMatchPredicate
+	(*Int32Range)(nil),                                        // 53: slipway.xds.v3.Int32Range
+	(*FilterChain)(nil),                                       // 54: slipway.xds.v3.FilterChain
+	(*FilterChainMatch)(nil),                                  // 55: slipway.xds.v3.FilterChainMatch
+	(*Filter)(nil),                                            // 56: slipway.xds.v3.Filter
+	(*OriginalDst)(nil),                                       // 57: slipway.xds.v3.OriginalDst
+	(*TlsInspector)(nil),                                      // 58: slipway.xds.v3.TlsInspector
+	(*TcpProxy)(nil),                                          // 59: slipway.xds.v3.TcpProxy
+	(*HttpConnectionManager)(nil),                             // 60: slipway.xds.v3.HttpConnectionManager
+	(*Rds)(nil),                                               // 61: slipway.xds.v3.Rds
+	(*HttpFilter)(nil),                                        // 62: slipway.xds.v3.HttpFilter
+	(*Router)(nil),                                            // 63: slipway.xds.v3.Router
+	(*AccessLog)(nil),                                         // 64: slipway.xds.v3.AccessLog
+	(*FileAccessLog)(nil),                                     // 65: slipway.xds.v3.FileAccessLog
+	(*SubstitutionFormatString)(nil),                          // 66: slipway.xds.v3.SubstitutionFormatString
+	(*RouteConfiguration)(nil),                                // 67: slipway.xds.v3.RouteConfiguration
+	(*VirtualHost)(nil),                                       // 68: slipway.xds.v3.VirtualHost
+	(*Route)(nil),                                             // 69: slipway.xds.v3.Route
+	(*RouteMatch)(nil),                                        // 70: slipway.xds.v3.RouteMatch
+	(*HeaderMatcher)(nil),                                     // 71: slipway.xds.v3.HeaderMatcher
+	(*QueryParameterMatcher)(nil),                             // 72: slipway.xds.v3.QueryParameterMatcher
+	(*RouteAction)(nil),                                       // 73: slipway.xds.v3.RouteAction
+	(*WeightedCluster)(nil),                                   // 74: slipway.xds.v3.WeightedCluster
+	(*RetryPolicy)(nil),                                       // 75: slipway.xds.v3.RetryPolicy
+	(*PreviousHostsPredicate)(nil),                            // 76: slipway.xds.v3.PreviousHostsPredicate
+	(*DirectResponseAction)(nil),                              // 77: slipway.xds.v3.DirectResponseAction
+	(*RedirectAction)(nil),                                    // 78: slipway.xds.v3.RedirectAction
+	(*Cluster)(nil),                                           // 79: slipway.xds.v3.Cluster
+	(*CircuitBreakers)(nil),                                   // 80: slipway.xds.v3.CircuitBreakers
+	(*OutlierDetection)(nil),                                  // 81: slipway.xds.v3.OutlierDetection
+	(*ClusterLoadAssignment)(nil),                             // 82: slipway.xds.v3.ClusterLoadAssignment
+	(*LocalityLbEndpoints)(nil),                               // 83: slipway.xds.v3.LocalityLbEndpoints
+	(*LbEndpoint)(nil),                                        // 84: slipway.xds.v3.LbEndpoint
+	(*Endpoint)(nil),                                          // 85: slipway.xds.v3.Endpoint
+	(*UpstreamHttpOptions)(nil),                               // 86: slipway.xds.v3.UpstreamHttpOptions
+	(*DownstreamTlsContext)(nil),                              // 87: slipway.xds.v3.DownstreamTlsContext
+	(*UpstreamTlsContext)(nil),                                // 88: slipway.xds.v3.UpstreamTlsContext
+	(*CommonTlsContext)(nil),                                  // 89: slipway.xds.v3.CommonTlsContext
+	(*CertificateProviderPluginInstance)(nil),                 // 90: slipway.xds.v3.CertificateProviderPluginInstance
+	(*TlsParameters)(nil),                                     // 91: slipway.xds.v3.TlsParameters
+	(*TlsCertificate)(nil),                                    // 92: slipway.xds.v3.TlsCertificate
+	(*CertificateValidationContext)(nil),                      // 93: slipway.xds.v3.CertificateValidationContext
+	(*SubjectAltNameMatcher)(nil),                             // 94: slipway.xds.v3.SubjectAltNameMatcher
+	(*SdsSecretConfig)(nil),                                   // 95: slipway.xds.v3.SdsSecretConfig
+	(*Secret)(nil),                                            // 96: slipway.xds.v3.Secret
+	nil,                                                       // 97: slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
+	(*GrpcService_EnvoyGrpc)(nil),                             // 98: slipway.xds.v3.GrpcService.EnvoyGrpc
+	(*HealthCheck_HttpHealthCheck)(nil),                       // 99: slipway.xds.v3.HealthCheck.HttpHealthCheck
+	(*HealthCheck_TcpHealthCheck)(nil),                        // 100: slipway.xds.v3.HealthCheck.TcpHealthCheck
+	(*HealthCheck_GrpcHealthCheck)(nil),                       // 101: slipway.xds.v3.HealthCheck.GrpcHealthCheck
+	(*ListenerFilterChainMatchPredicate_MatchSet)(nil),        // 102: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
+	(*TcpProxy_WeightedCluster)(nil),                          // 103: slipway.xds.v3.TcpProxy.WeightedCluster
+	(*TcpProxy_WeightedCluster_ClusterWeight)(nil),            // 104: slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	(*HttpConnectionManager_SetCurrentClientCertDetails)(nil), // 105: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
+	(*HttpConnectionManager_UpgradeConfig)(nil),               // 106: slipway.xds.v3.HttpConnectionManager.UpgradeConfig
+	(*RouteMatch_GrpcRouteMatchOptions)(nil),                  // 107: slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
+	(*RouteAction_MaxStreamDuration)(nil),                     // 108: slipway.xds.v3.RouteAction.MaxStreamDuration
+	(*WeightedCluster_ClusterWeight)(nil),                     // 109: slipway.xds.v3.WeightedCluster.ClusterWeight
+	(*RetryPolicy_RetryHostPredicate)(nil),                    // 110: slipway.xds.v3.RetryPolicy.RetryHostPredicate
+	(*RetryPolicy_RetryBackOff)(nil),                          // 111: slipway.xds.v3.RetryPolicy.RetryBackOff
+	(*Cluster_EdsClusterConfig)(nil),                          // 112: slipway.xds.v3.Cluster.EdsClusterConfig
+	nil,                                                       // 113: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
+	(*CircuitBreakers_Thresholds)(nil),                        // 114: slipway.xds.v3.CircuitBreakers.Thresholds
+	(*UpstreamHttpOptions_ExplicitHttpConfig)(nil),            // 115: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
+	(*UpstreamHttpOptions_UseDownstreamHttpConfig)(nil),       // 116: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
+	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 117: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	(*anypb.Any)(nil),              // 118: google.protobuf.Any
+	(*structpb.Struct)(nil),        // 119: google.protobuf.Struct
+	(*wrapperspb.UInt32Value)(nil), // 120: google.protobuf.UInt32Value
+	(*durationpb.Duration)(nil),    // 121: google.protobuf.Duration
+	(*wrapperspb.BoolValue)(nil),   // 122: google.protobuf.BoolValue
 }
 var file_xds_proto_depIdxs = []int32{
-	22,  // 0: slipway.xds.v3.DiscoveryRequest.node:type_name -> slipway.xds.v3.Node
-	21,  // 1: slipway.xds.v3.DiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
-	112, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
-	22,  // 3: slipway.xds.v3.DeltaDiscoveryRequest.node:type_name -> slipway.xds.v3.Node
-	92,  // 4: slipway.xds.v3.DeltaDiscoveryRequest.initial_resource_versions:type_name -> slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
-	21,  // 5: slipway.xds.v3.DeltaDiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
-	20,  // 6: slipway.xds.v3.DeltaDiscoveryResponse.resources:type_name -> slipway.xds.v3.Resource
-	112, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
-	113, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
-	25,  // 9: slipway.xds.v3.Address.socket_address:type_name -> slipway.xds.v3.SocketAddress
-	24,  // 10: slipway.xds.v3.Address.pipe:type_name -> slipway.xds.v3.Pipe
-	4,   // 11: slipway.xds.v3.SocketAddress.protocol:type_name -> slipway.xds.v3.SocketAddress.Protocol
-	114, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
-	29,  // 13: slipway.xds.v3.ConfigSource.api_config_source:type_name -> slipway.xds.v3.ApiConfigSource
-	31,  // 14: slipway.xds.v3.ConfigSource.ads:type_name -> slipway.xds.v3.AggregatedConfigSource
-	32,  // 15: slipway.xds.v3.ConfigSource.self:type_name -> slipway.xds.v3.SelfConfigSource
+	23,  // 0: slipway.xds.v3.DiscoveryRequest.node:type_name -> slipway.xds.v3.Node
+	22,  // 1: slipway.xds.v3.DiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
+	118, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
+	23,  // 3: slipway.xds.v3.DeltaDiscoveryRequest.node:type_name -> slipway.xds.v3.Node
+	97,  // 4: slipway.xds.v3.DeltaDiscoveryRequest.initial_resource_versions:type_name -> slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
+	22,  // 5: slipway.xds.v3.DeltaDiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
+	21,  // 6: slipway.xds.v3.DeltaDiscoveryResponse.resources:type_name -> slipway.xds.v3.Resource
+	118, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
+	119, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
+	26,  // 9: slipway.xds.v3.Address.socket_address:type_name -> slipway.xds.v3.SocketAddress
+	25,  // 10: slipway.xds.v3.Address.pipe:type_name -> slipway.xds.v3.Pipe
+	5,   // 11: slipway.xds.v3.SocketAddress.protocol:type_name -> slipway.xds.v3.SocketAddress.Protocol
+	120, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
+	30,  // 13: slipway.xds.v3.ConfigSource.api_config_source:type_name -> slipway.xds.v3.ApiConfigSource
+	32,  // 14: slipway.xds.v3.ConfigSource.ads:type_name -> slipway.xds.v3.AggregatedConfigSource
+	33,  // 15: slipway.xds.v3.ConfigSource.self:type_name -> slipway.xds.v3.SelfConfigSource
 	0,   // 16: slipway.xds.v3.ConfigSource.resource_api_version:type_name -> slipway.xds.v3.ApiVersion
-	5,   // 17: slipway.xds.v3.ApiConfigSource.api_type:type_name -> slipway.xds.v3.ApiConfigSource.ApiType
+	6,   // 17: slipway.xds.v3.ApiConfigSource.api_type:type_name -> slipway.xds.v3.ApiConfigSource.ApiType
 	0,   // 18: slipway.xds.v3.ApiConfigSource.transport_api_version:type_name -> slipway.xds.v3.ApiVersion
-	30,  // 19: slipway.xds.v3.ApiConfigSource.grpc_services:type_name -> slipway.xds.v3.GrpcService
-	93,  // 20: slipway.xds.v3.GrpcService.envoy_grpc:type_name -> slipway.xds.v3.GrpcService.EnvoyGrpc
-	112, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
-	112, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
-	35,  // 23: slipway.xds.v3.HeaderValueOption.header:type_name -> slipway.xds.v3.HeaderValue
-	6,   // 24: slipway.xds.v3.HeaderValueOption.append_action:type_name -> slipway.xds.v3.HeaderValueOption.HeaderAppendAction
-	115, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
-	115, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
-	114, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
-	115, // 28: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	115, // 29: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
-	114, // 30: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
-	114, // 31: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
-	94,  // 32: slipway.xds.v3.HealthCheck.http_health_check:type_name -> slipway.xds.v3.HealthCheck.HttpHealthCheck
-	95,  // 33: slipway.xds.v3.HealthCheck.tcp_health_check:type_name -> slipway.xds.v3.HealthCheck.TcpHealthCheck
-	96,  // 34: slipway.xds.v3.HealthCheck.grpc_health_check:type_name -> slipway.xds.v3.HealthCheck.GrpcHealthCheck
-	43,  // 35: slipway.xds.v3.RuntimeFractionalPercent.default_value:type_name -> slipway.xds.v3.FractionalPercent
-	7,   // 36: slipway.xds.v3.FractionalPercent.denominator:type_name -> slipway.xds.v3.FractionalPercent.DenominatorType
-	46,  // 37: slipway.xds.v3.StringMatcher.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
-	46,  // 38: slipway.xds.v3.RegexMatchAndSubstitute.pattern:type_name -> slipway.xds.v3.RegexMatcher
-	23,  // 39: slipway.xds.v3.Listener.address:type_name -> slipway.xds.v3.Address
-	50,  // 40: slipway.xds.v3.Listener.filter_chains:type_name -> slipway.xds.v3.FilterChain
-	50,  // 41: slipway.xds.v3.Listener.default_filter_chain:type_name -> slipway.xds.v3.FilterChain
-	49,  // 42: slipway.xds.v3.Listener.listener_filters:type_name -> slipway.xds.v3.ListenerFilter
-	116, // 43: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
-	2,   // 44: slipway.xds.v3.Listener.traffic_direction:type_name -> slipway.xds.v3.TrafficDirection
-	60,  // 45: slipway.xds.v3.Listener.access_log:type_name -> slipway.xds.v3.AccessLog
-	116, // 46: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
-	112, // 47: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
-	51,  // 48: slipway.xds.v3.FilterChain.filter_chain_match:type_name -> slipway.xds.v3.FilterChainMatch
-	52,  // 49: slipway.xds.v3.FilterChain.filters:type_name -> slipway.xds.v3.Filter
-	33,  // 50: slipway.xds.v3.FilterChain.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	114, // 51: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
-	26,  // 52: slipway.xds.v3.FilterChainMatch.prefix_ranges:type_name -> slipway.xds.v3.CidrRange
-	112, // 53: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
-	97,  // 54: slipway.xds.v3.TcpProxy.weighted_clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster
-	115, // 55: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
-	60,  // 56: slipway.xds.v3.TcpProxy.access_log:type_name -> slipway.xds.v3.AccessLog
-	114, // 57: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
-	8,   // 58: slipway.xds.v3.HttpConnectionManager.codec_type:type_name -> slipway.xds.v3.HttpConnectionManager.CodecType
-	57,  // 59: slipway.xds.v3.HttpConnectionManager.rds:type_name -> slipway.xds.v3.Rds
-	63,  // 60: slipway.xds.v3.HttpConnectionManager.route_config:type_name -> slipway.xds.v3.RouteConfiguration
-	58,  // 61: slipway.xds.v3.HttpConnectionManager.http_filters:type_name -> slipway.xds.v3.HttpFilter
-	37,  // 62: slipway.xds.v3.HttpConnectionManager.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
-	39,  // 63: slipway.xds.v3.HttpConnectionManager.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	60,  // 64: slipway.xds.v3.HttpConnectionManager.access_log:type_name -> slipway.xds.v3.AccessLog
-	116, // 65: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
-	115, // 66: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
-	10,  // 67: slipway.xds.v3.HttpConnectionManager.forward_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
-	99,  // 68: slipway.xds.v3.HttpConnectionManager.set_current_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
-	100, // 69: slipway.xds.v3.HttpConnectionManager.upgrade_configs:type_name -> slipway.xds.v3.HttpConnectionManager.UpgradeConfig
-	116, // 70: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
-	9,   // 71: slipway.xds.v3.HttpConnectionManager.server_header_transformation:type_name -> slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
-	28,  // 72: slipway.xds.v3.Rds.config_source:type_name -> slipway.xds.v3.ConfigSource
-	112, // 73: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
-	112, // 74: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
-	62,  // 75: slipway.xds.v3.FileAccessLog.log_format:type_name -> slipway.xds.v3.SubstitutionFormatString
-	113, // 76: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
-	27,  // 77: slipway.xds.v3.SubstitutionFormatString.text_format_source:type_name -> slipway.xds.v3.DataSource
-	64,  // 78: slipway.xds.v3.RouteConfiguration.virtual_hosts:type_name -> slipway.xds.v3.VirtualHost
-	116, // 79: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
-	65,  // 80: slipway.xds.v3.VirtualHost.routes:type_name -> slipway.xds.v3.Route
-	66,  // 81: slipway.xds.v3.Route.match:type_name -> slipway.xds.v3.RouteMatch
-	69,  // 82: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
-	74,  // 83: slipway.xds.v3.Route.redirect:type_name -> slipway.xds.v3.RedirectAction
-	73,  // 84: slipway.xds.v3.Route.direct_response:type_name -> slipway.xds.v3.DirectResponseAction
-	46,  // 85: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
-	67,  // 86: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
-	68,  // 87: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
-	101, // 88: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	116, // 89: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
-	44,  // 90: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
-	45,  // 91: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	45,  // 92: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	70,  // 93: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
-	115, // 94: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
-	115, // 95: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
-	71,  // 96: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
-	47,  // 97: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
-	116, // 98: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
-	102, // 99: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
-	103, // 100: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
-	114, // 101: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
-	115, // 102: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
-	105, // 103: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
-	104, // 104: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
-	27,  // 105: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
-	11,  // 106: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
-	106, // 107: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
-	115, // 108: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
-	78,  // 109: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
-	76,  // 110: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
-	77,  // 111: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
-	40,  // 112: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
-	33,  // 113: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	107, // 114: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
-	12,  // 115: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
-	13,  // 116: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
-	108, // 117: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
-	114, // 118: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	115, // 119: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
-	115, // 120: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
-	114, // 121: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
-	114, // 122: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	114, // 123: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
-	79,  // 124: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
-	41,  // 125: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
-	80,  // 126: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
-	114, // 127: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	81,  // 128: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
-	1,   // 129: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
-	114, // 130: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	23,  // 131: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
-	37,  // 132: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
-	109, // 133: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
-	110, // 134: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	85,  // 135: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	116, // 136: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
-	115, // 137: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
-	85,  // 138: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	114, // 139: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
-	86,  // 140: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
-	87,  // 141: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
-	90,  // 142: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
-	88,  // 143: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	90,  // 144: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	111, // 145: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	14,  // 146: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	14,  // 147: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	27,  // 148: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
-	27,  // 149: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
-	27,  // 150: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
-	89,  // 151: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
-	15,  // 152: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
-	45,  // 153: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
-	28,  // 154: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
-	87,  // 155: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
-	88,  // 156: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	98,  // 157: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	116, // 158: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
-	115, // 159: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
-	114, // 160: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
-	112, // 161: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
-	115, // 162: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
-	115, // 163: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
-	28,  // 164: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
-	112, // 165: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
-	3,   // 166: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
-	114, // 167: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
-	114, // 168: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
-	114, // 169: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
-	114, // 170: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
-	38,  // 171: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	39,  // 172: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	38,  // 173: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	39,  // 174: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	88,  // 175: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	90,  // 176: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	177, // [177:177] is the sub-list for method output_type
-	177, // [177:177] is the sub-list for method input_type
-	177, // [177:177] is the sub-list for extension type_name
-	177, // [177:177] is the sub-list for extension extendee
-	0,   // [0:177] is the sub-list for field type_name
+	31,  // 19: slipway.xds.v3.ApiConfigSource.grpc_services:type_name -> slipway.xds.v3.GrpcService
+	98,  // 20: slipway.xds.v3.GrpcService.envoy_grpc:type_name -> slipway.xds.v3.GrpcService.EnvoyGrpc
+	118, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
+	118, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
+	36,  // 23: slipway.xds.v3.HeaderValueOption.header:type_name -> slipway.xds.v3.HeaderValue
+	7,   // 24: slipway.xds.v3.HeaderValueOption.append_action:type_name -> slipway.xds.v3.HeaderValueOption.HeaderAppendAction
+	121, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
+	121, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
+	120, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
+	120, // 28: slipway.xds.v3.HealthCheck.alt_port:type_name -> google.protobuf.UInt32Value
+	121, // 29: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	121, // 30: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
+	120, // 31: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
+	120, // 32: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
+	99,  // 33: slipway.xds.v3.HealthCheck.http_health_check:type_name -> slipway.xds.v3.HealthCheck.HttpHealthCheck
+	100, // 34: slipway.xds.v3.HealthCheck.tcp_health_check:type_name -> slipway.xds.v3.HealthCheck.TcpHealthCheck
+	101, // 35: slipway.xds.v3.HealthCheck.grpc_health_check:type_name -> slipway.xds.v3.HealthCheck.GrpcHealthCheck
+	44,  // 36: slipway.xds.v3.RuntimeFractionalPercent.default_value:type_name -> slipway.xds.v3.FractionalPercent
+	8,   // 37: slipway.xds.v3.FractionalPercent.denominator:type_name -> slipway.xds.v3.FractionalPercent.DenominatorType
+	47,  // 38: slipway.xds.v3.StringMatcher.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
+	47,  // 39: slipway.xds.v3.RegexMatchAndSubstitute.pattern:type_name -> slipway.xds.v3.RegexMatcher
+	24,  // 40: slipway.xds.v3.Listener.address:type_name -> slipway.xds.v3.Address
+	54,  // 41: slipway.xds.v3.Listener.filter_chains:type_name -> slipway.xds.v3.FilterChain
+	54,  // 42: slipway.xds.v3.Listener.default_filter_chain:type_name -> slipway.xds.v3.FilterChain
+	51,  // 43: slipway.xds.v3.Listener.listener_filters:type_name -> slipway.xds.v3.ListenerFilter
+	122, // 44: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
+	3,   // 45: slipway.xds.v3.Listener.traffic_direction:type_name -> slipway.xds.v3.TrafficDirection
+	64,  // 46: slipway.xds.v3.Listener.access_log:type_name -> slipway.xds.v3.AccessLog
+	122, // 47: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
+	50,  // 48: slipway.xds.v3.Listener.api_listener:type_name -> slipway.xds.v3.ApiListener
+	118, // 49: slipway.xds.v3.ApiListener.api_listener:type_name -> google.protobuf.Any
+	118, // 50: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
+	52,  // 51: slipway.xds.v3.ListenerFilter.filter_disabled:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	102, // 52: slipway.xds.v3.ListenerFilterChainMatchPredicate.or_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
+	52,  // 53: slipway.xds.v3.ListenerFilterChainMatchPredicate.not_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	53,  // 54: slipway.xds.v3.ListenerFilterChainMatchPredicate.destination_port_range:type_name -> slipway.xds.v3.Int32Range
+	55,  // 55: slipway.xds.v3.FilterChain.filter_chain_match:type_name -> slipway.xds.v3.FilterChainMatch
+	56,  // 56: slipway.xds.v3.FilterChain.filters:type_name -> slipway.xds.v3.Filter
+	34,  // 57: slipway.xds.v3.FilterChain.transport_socket:type_name -> slipway.xds.v3.TransportSocket
+	120, // 58: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
+	27,  // 59: slipway.xds.v3.FilterChainMatch.prefix_ranges:type_name -> slipway.xds.v3.CidrRange
+	118, // 60: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
+	103, // 61: slipway.xds.v3.TcpProxy.weighted_clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster
+	121, // 62: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
+	64,  // 63: slipway.xds.v3.TcpProxy.access_log:type_name -> slipway.xds.v3.AccessLog
+	120, // 64: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
+	9,   // 65: slipway.xds.v3.HttpConnectionManager.codec_type:type_name -> slipway.xds.v3.HttpConnectionManager.CodecType
+	61,  // 66: slipway.xds.v3.HttpConnectionManager.rds:type_name -> slipway.xds.v3.Rds
+	67,  // 67: slipway.xds.v3.HttpConnectionManager.route_config:type_name -> slipway.xds.v3.RouteConfiguration
+	62,  // 68: slipway.xds.v3.HttpConnectionManager.http_filters:type_name -> slipway.xds.v3.HttpFilter
+	38,  // 69: slipway.xds.v3.HttpConnectionManager.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
+	40,  // 70: slipway.xds.v3.HttpConnectionManager.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	64,  // 71: slipway.xds.v3.HttpConnectionManager.access_log:type_name -> slipway.xds.v3.AccessLog
+	122, // 72: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
+	121, // 73: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
+	11,  // 74: slipway.xds.v3.HttpConnectionManager.forward_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
+	105, // 75: slipway.xds.v3.HttpConnectionManager.set_current_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
+	106, // 76: slipway.xds.v3.HttpConnectionManager.upgrade_configs:type_name -> slipway.xds.v3.HttpConnectionManager.UpgradeConfig
+	122, // 77: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
+	10,  // 78: slipway.xds.v3.HttpConnectionManager.server_header_transformation:type_name -> slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
+	122, // 79: slipway.xds.v3.HttpConnectionManager.normalize_path:type_name -> google.protobuf.BoolValue
+	29,  // 80: slipway.xds.v3.Rds.config_source:type_name -> slipway.xds.v3.ConfigSource
+	118, // 81: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
+	118, // 82: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
+	66,  // 83: slipway.xds.v3.FileAccessLog.log_format:type_name -> slipway.xds.v3.SubstitutionFormatString
+	119, // 84: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
+	28,  // 85: slipway.xds.v3.SubstitutionFormatString.text_format_source:type_name -> slipway.xds.v3.DataSource
+	68,  // 86: slipway.xds.v3.RouteConfiguration.virtual_hosts:type_name -> slipway.xds.v3.VirtualHost
+	122, // 87: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
+	69,  // 88: slipway.xds.v3.VirtualHost.routes:type_name -> slipway.xds.v3.Route
+	70,  // 89: slipway.xds.v3.Route.match:type_name -> slipway.xds.v3.RouteMatch
+	73,  // 90: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
+	78,  // 91: slipway.xds.v3.Route.redirect:type_name -> slipway.xds.v3.RedirectAction
+	77,  // 92: slipway.xds.v3.Route.direct_response:type_name -> slipway.xds.v3.DirectResponseAction
+	47,  // 93: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
+	71,  // 94: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
+	72,  // 95: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
+	107, // 96: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
+	122, // 97: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
+	45,  // 98: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
+	46,  // 99: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	46,  // 100: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	74,  // 101: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
+	121, // 102: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
+	121, // 103: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
+	75,  // 104: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
+	48,  // 105: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
+	122, // 106: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
+	108, // 107: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
+	109, // 108: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
+	120, // 109: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
+	121, // 110: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
+	111, // 111: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
+	110, // 112: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
+	28,  // 113: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
+	12,  // 114: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
+	112, // 115: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
+	121, // 116: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
+	82,  // 117: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
+	80,  // 118: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
+	81,  // 119: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
+	41,  // 120: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
+	34,  // 121: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
+	113, // 122: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
+	13,  // 123: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
+	14,  // 124: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
+	114, // 125: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
+	120, // 126: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	121, // 127: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
+	121, // 128: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
+	120, // 129: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
+	120, // 130: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	120, // 131: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
+	83,  // 132: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
+	42,  // 133: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
+	84,  // 134: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
+	120, // 135: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	85,  // 136: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
+	2,   // 137: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
+	120, // 138: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	24,  // 139: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
+	38,  // 140: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
+	115, // 141: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
+	116, // 142: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
+	89,  // 143: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	122, // 144: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
+	121, // 145: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
+	89,  // 146: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	120, // 147: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
+	91,  // 148: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
+	92,  // 149: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
+	95,  // 150: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
+	93,  // 151: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 152: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	117, // 153: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	90,  // 154: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	15,  // 155: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	15,  // 156: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	28,  // 157: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
+	28,  // 158: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
+	28,  // 159: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
+	90,  // 160: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	94,  // 161: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
+	16,  // 162: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
+	46,  // 163: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
+	29,  // 164: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
+	92,  // 165: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
+	93,  // 166: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	1,   // 167: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
+	52,  // 168: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	104, // 169: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	122, // 170: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
+	121, // 171: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
+	120, // 172: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
+	118, // 173: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
+	121, // 174: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
+	121, // 175: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
+	29,  // 176: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
+	118, // 177: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
+	4,   // 178: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
+	120, // 179: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
+	120, // 180: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
+	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
+	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
+	39,  // 183: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 184: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 185: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 186: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	93,  // 187: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 188: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	189, // [189:189] is the sub-list for method output_type
+	189, // [189:189] is the sub-list for method input_type
+	189, // [189:189] is the sub-list for extension type_name
+	189, // [189:189] is the sub-list for extension extendee
+	0,   // [0:189] is the sub-list for field type_name
 }
 
 func init() { file_xds_proto_init() }
@@ -8428,88 +8881,93 @@ func file_xds_proto_init() {
 		(*StringMatcher_SafeRegex)(nil),
 		(*StringMatcher_Contains)(nil),
 	}
-	file_xds_proto_msgTypes[33].OneofWrappers = []any{
+	file_xds_proto_msgTypes[34].OneofWrappers = []any{
 		(*ListenerFilter_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[36].OneofWrappers = []any{
-		(*Filter_TypedConfig)(nil),
+	file_xds_proto_msgTypes[35].OneofWrappers = []any{
+		(*ListenerFilterChainMatchPredicate_OrMatch)(nil),
+		(*ListenerFilterChainMatchPredicate_NotMatch)(nil),
+		(*ListenerFilterChainMatchPredicate_DestinationPortRange)(nil),
 	}
 	file_xds_proto_msgTypes[39].OneofWrappers = []any{
+		(*Filter_TypedConfig)(nil),
+	}
+	file_xds_proto_msgTypes[42].OneofWrappers = []any{
 		(*TcpProxy_Cluster)(nil),
 		(*TcpProxy_WeightedClusters)(nil),
 	}
-	file_xds_proto_msgTypes[40].OneofWrappers = []any{
+	file_xds_proto_msgTypes[43].OneofWrappers = []any{
 		(*HttpConnectionManager_Rds)(nil),
 		(*HttpConnectionManager_RouteConfig)(nil),
 	}
-	file_xds_proto_msgTypes[42].OneofWrappers = []any{
+	file_xds_proto_msgTypes[45].OneofWrappers = []any{
 		(*HttpFilter_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[44].OneofWrappers = []any{
+	file_xds_proto_msgTypes[47].OneofWrappers = []any{
 		(*AccessLog_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[45].OneofWrappers = []any{
+	file_xds_proto_msgTypes[48].OneofWrappers = []any{
 		(*FileAccessLog_LogFormat)(nil),
 	}
-	file_xds_proto_msgTypes[46].OneofWrappers = []any{
+	file_xds_proto_msgTypes[49].OneofWrappers = []any{
 		(*SubstitutionFormatString_JsonFormat)(nil),
 		(*SubstitutionFormatString_TextFormatSource)(nil),
 	}
-	file_xds_proto_msgTypes[49].OneofWrappers = []any{
+	file_xds_proto_msgTypes[52].OneofWrappers = []any{
 		(*Route_Route)(nil),
 		(*Route_Redirect)(nil),
 		(*Route_DirectResponse)(nil),
 	}
-	file_xds_proto_msgTypes[50].OneofWrappers = []any{
+	file_xds_proto_msgTypes[53].OneofWrappers = []any{
 		(*RouteMatch_Prefix)(nil),
 		(*RouteMatch_Path)(nil),
 		(*RouteMatch_SafeRegex)(nil),
 	}
-	file_xds_proto_msgTypes[51].OneofWrappers = []any{
+	file_xds_proto_msgTypes[54].OneofWrappers = []any{
 		(*HeaderMatcher_RangeMatch)(nil),
 		(*HeaderMatcher_PresentMatch)(nil),
 		(*HeaderMatcher_StringMatch)(nil),
 	}
-	file_xds_proto_msgTypes[52].OneofWrappers = []any{
+	file_xds_proto_msgTypes[55].OneofWrappers = []any{
 		(*QueryParameterMatcher_StringMatch)(nil),
 		(*QueryParameterMatcher_PresentMatch)(nil),
 	}
-	file_xds_proto_msgTypes[53].OneofWrappers = []any{
+	file_xds_proto_msgTypes[56].OneofWrappers = []any{
 		(*RouteAction_Cluster)(nil),
 		(*RouteAction_WeightedClusters)(nil),
 		(*RouteAction_HostRewriteLiteral)(nil),
 		(*RouteAction_AutoHostRewrite)(nil),
 	}
-	file_xds_proto_msgTypes[58].OneofWrappers = []any{
+	file_xds_proto_msgTypes[61].OneofWrappers = []any{
 		(*RedirectAction_PathRedirect)(nil),
 		(*RedirectAction_HttpsRedirect)(nil),
 	}
-	file_xds_proto_msgTypes[59].OneofWrappers = []any{
+	file_xds_proto_msgTypes[62].OneofWrappers = []any{
 		(*Cluster_Type)(nil),
 	}
-	file_xds_proto_msgTypes[64].OneofWrappers = []any{
+	file_xds_proto_msgTypes[67].OneofWrappers = []any{
 		(*LbEndpoint_Endpoint)(nil),
 	}
-	file_xds_proto_msgTypes[66].OneofWrappers = []any{
+	file_xds_proto_msgTypes[69].OneofWrappers = []any{
 		(*UpstreamHttpOptions_ExplicitHttpConfig_)(nil),
 		(*UpstreamHttpOptions_UseDownstreamProtocolConfig)(nil),
 	}
-	file_xds_proto_msgTypes[67].OneofWrappers = []any{
+	file_xds_proto_msgTypes[70].OneofWrappers = []any{
 		(*DownstreamTlsContext_DisableStatelessSessionResumption)(nil),
 	}
-	file_xds_proto_msgTypes[69].OneofWrappers = []any{
+	file_xds_proto_msgTypes[72].OneofWrappers = []any{
 		(*CommonTlsContext_ValidationContext)(nil),
 		(*CommonTlsContext_ValidationContextSdsSecretConfig)(nil),
 		(*CommonTlsContext_CombinedValidationContext)(nil),
 	}
-	file_xds_proto_msgTypes[75].OneofWrappers = []any{
+	file_xds_proto_msgTypes[79].OneofWrappers = []any{
 		(*Secret_TlsCertificate)(nil),
 		(*Secret_ValidationContext)(nil),
 	}
-	file_xds_proto_msgTypes[88].OneofWrappers = []any{
+	file_xds_proto_msgTypes[93].OneofWrappers = []any{
 		(*RetryPolicy_RetryHostPredicate_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[93].OneofWrappers = []any{
+	file_xds_proto_msgTypes[98].OneofWrappers = []any{
 		(*UpstreamHttpOptions_ExplicitHttpConfig_HttpProtocolOptions)(nil),
 		(*UpstreamHttpOptions_ExplicitHttpConfig_Http2ProtocolOptions)(nil),
 	}
@@ -8518,8 +8976,8 @@ func file_xds_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_proto_rawDesc), len(file_xds_proto_rawDesc)),
-			NumEnums:      16,
-			NumMessages:   96,
+			NumEnums:      17,
+			NumMessages:   101,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
