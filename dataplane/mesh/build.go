@@ -15,6 +15,7 @@ type proxyKey struct {
 	gateway bool
 	name    string // of the virtual node or gateway
 	ingress string // what the proxy announced as slipway.ingress
+	names   bool   // it tells TLS connections apart by the name that is asked for, as Envoy does
 }
 
 // config is what the proxies of one key are given, but for endpoints and
@@ -79,7 +80,7 @@ func build(m *Mesh, provided map[string][]string, key proxyKey, shared map[strin
 		identity = b.identityOf(key.name, spec)
 		b.logs = accessLogs(spec.Logging)
 		b.ingress(spec, pairsOf(key.ingress))
-		b.egress(spec)
+		b.egress(spec, key.names)
 	}
 	return &config{
 		listeners: packed(shared, b.lds), named: packed(shared, b.named), routes: packed(shared, b.rds),

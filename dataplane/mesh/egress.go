@@ -15,7 +15,7 @@ import (
 
 // egress makes what a node's proxy does with its application's calls: to
 // virtual services that the node declared as its backends, and to whatever else.
-func (b *builder) egress(spec api.VirtualNodeSpec) {
+func (b *builder) egress(spec api.VirtualNodeSpec, byName bool) {
 	hosts := map[int32][]*xdsapi.VirtualHost{}
 	var chains []*xdsapi.FilterChain
 	for _, declared := range spec.Backends {
@@ -41,27 +41,36 @@ func (b *builder) egress(spec api.VirtualNodeSpec) {
 	for _, port := range slices.Sorted(maps.Keys(hosts)) {
 		chains = append(chains, b.httpChain(port, append(hosts[port], b.elsewhere(open)...)))
 	}
-	b.egressListener(chains, open)
+	b.egressListener(chains, open, byName)
 }
 
 // egressListener closes with what is for nobody in the mesh: let through, or
-// nothing but AWS's APIs.
-func (b *builder) egressListener(chains []*xdsapi.FilterChain, open bool) {
+// nothing but AWS's APIs (App Mesh user guide, Service meshes, Egress filter).
+// Those are reached through ignored addresses here (ECS, EgressIgnoredIPs), so
+// that a proxy that cannot tell them by name does without. A listener that would
+// take nothing is left out: calls are refused.
+func (b *builder) egressListener(chains []*xdsapi.FilterChain, open, byName bool) {
 	l := &xdsapi.Listener{
 		Name: egressListener, Address: address("0.0.0.0", egressPort), ListenerFilters: []*xdsapi.ListenerFilter{originalDst()},
 		FilterChains: chains, TrafficDirection: xdsapi.TrafficDirection_TRAFFICDIRECTION_OUTBOUND,
 	}
-	if open {
+	switch {
+	case open:
 		b.passthrough(passthroughCluster)
 		l.DefaultFilterChain = &xdsapi.FilterChain{Name: "egress_passthrough", Filters: []*xdsapi.Filter{b.tcpFilter([]weighted{{passthroughCluster, 1}}, nil)}}
-	} else {
-		b.passthrough(awsCluster(b.mesh.Name))
+	case byName:
 		l.ListenerFilters = append(l.ListenerFilters, inspector(443))
 		l.FilterChains = append(l.FilterChains, &xdsapi.FilterChain{
 			Name:             "egress_amazonaws",
 			FilterChainMatch: &xdsapi.FilterChainMatch{DestinationPort: number(443), ServerNames: []string{"*.amazonaws.com"}},
 			Filters:          []*xdsapi.Filter{b.tcpFilter([]weighted{{awsCluster(b.mesh.Name), 1}}, nil)},
 		})
+	}
+	if !open {
+		b.passthrough(awsCluster(b.mesh.Name))
+	}
+	if len(l.FilterChains) == 0 && l.DefaultFilterChain == nil {
+		return
 	}
 	b.lds[egressListener] = l
 }

@@ -1,5 +1,14 @@
 package mesh
 
-import api "github.com/slipway-dev/slipway/api/appmeshapi"
+import (
+	"maps"
+	"slices"
 
-func (b *builder) gatewayProxy(spec api.VirtualGatewaySpec) {}
+	api "github.com/slipway-dev/slipway/api/appmeshapi"
+)
+
+// gatewayProxy makes what a gateway's proxy does.
+func (b *builder) gatewayProxy(spec api.VirtualGatewaySpec) {
+	for range slices.Sorted(maps.Keys(b.gatewayRoutes(b.self))) {
+	}
+}

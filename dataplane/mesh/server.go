@@ -131,6 +131,12 @@ func (s *Server) Serve(ctx context.Context, vpc string, l net.Listener) error {
 	return nil
 }
 
+// What node says about itself.
+const (
+	ingressKey = "slipway.ingress" // metadata: ports for load balancers, "15080=8080"
+	envoyAgent = "envoy"           // user_agent_name
+)
+
 type vpcKey struct{}
 
 // Handler answers the proxies of a VPC; it wants HTTP/2.
@@ -191,6 +197,9 @@ func (s *Server) admit(ctx context.Context, first request) (*session, error) {
 	}
 	return &session{
 		server: s, book: b, caller: caller, place: p, types: map[string]*subscription{}, wake: make(chan struct{}, 1), since: time.Now(),
-		key: proxyKey{gateway: p.gateway, name: p.name, ingress: first.node.GetMetadata().GetFields()["slipway.ingress"].GetStringValue()},
+		key: proxyKey{
+			gateway: p.gateway, name: p.name, ingress: first.node.GetMetadata().GetFields()[ingressKey].GetStringValue(),
+			names: first.node.GetUserAgentName() == envoyAgent,
+		},
 	}, nil
 }

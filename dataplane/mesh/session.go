@@ -35,13 +35,13 @@ type session struct {
 func (s *session) run(ctx context.Context, w wire, first request) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	requests, ended := make(chan request), make(chan error, 1)
+	requests := make(chan request)
 	go func() {
+		defer cancel()
 		for {
 			r, err := w.receive()
 			if err != nil {
-				ended <- err
-				return
+				return // the client has gone
 			}
 			select {
 			case requests <- r:
@@ -64,8 +64,6 @@ func (s *session) run(ctx context.Context, w wire, first request) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-ended:
 			return nil
 		case r := <-requests:
 			if err := s.take(r); err != nil {
@@ -151,7 +149,7 @@ func (s *session) step(w wire, incremental bool) (renew time.Time, err error) {
 		}
 		blocked = blocked || sub.pending && url != xdsapi.SecretType
 	}
-	s.report(cfg, own)
+	s.report(own)
 	return own.renew(), nil
 }
 

@@ -25,7 +25,7 @@ type Proxy struct {
 }
 
 // report notes what a proxy has, for others to read.
-func (s *session) report(cfg *config, own secrets) {
+func (s *session) report(own secrets) {
 	p := Proxy{
 		Mesh: s.place.mesh, Name: s.place.name, ARN: s.place.arn, Gateway: s.place.gateway, Task: s.caller.Task, TaskARN: s.caller.TaskARN,
 		IP: s.caller.IP.String(), Connected: s.since, Acked: true,
