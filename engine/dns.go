@@ -53,6 +53,9 @@ func lookup(r store.Reader, vpcID, name string) (records []dns.Record, owned boo
 	for _, t := range targets {
 		records = append(records, dns.Record{Service: &dns.Service{Priority: 1, Weight: 1, Port: t.Port, Target: t.Name}, TTL: ttl})
 	}
+	if alias, ttl, _ := servicediscovery.ResolveAlias(r, vpcID, name); alias != "" {
+		records = append(records, dns.Record{Alias: alias, TTL: ttl})
+	}
 	return records, owned || ok
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/servicediscoveryapi"
+	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
@@ -15,7 +16,7 @@ import (
 // all when none is healthy, unless HealthStatus asks otherwise.
 func (s *Service) DiscoverInstances(ctx context.Context, in *api.DiscoverInstancesInput) (*api.DiscoverInstancesOutput, error) {
 	snap := s.store.Snapshot()
-	n, r, err := byName(ctx, snap, *in.NamespaceName, *in.ServiceName)
+	n, r, err := byName(ctx, snap, *in.NamespaceName, *in.ServiceName, in.OwnerAccount)
 	if err != nil {
 		return nil, err
 	}
@@ -45,25 +46,40 @@ func (s *Service) DiscoverInstances(ctx context.Context, in *api.DiscoverInstanc
 
 // DiscoverInstancesRevision answers a number that grows when instances change.
 func (s *Service) DiscoverInstancesRevision(ctx context.Context, in *api.DiscoverInstancesRevisionInput) (*api.DiscoverInstancesRevisionOutput, error) {
-	_, r, err := byName(ctx, s.store.Snapshot(), *in.NamespaceName, *in.ServiceName)
+	_, r, err := byName(ctx, s.store.Snapshot(), *in.NamespaceName, *in.ServiceName, in.OwnerAccount)
 	return &api.DiscoverInstancesRevisionOutput{InstancesRevision: &r.Revision}, err
 }
 
-// byName finds a service by its name and its namespace's.
-func byName(ctx context.Context, r store.Reader, namespaceName, service string) (n Namespace, g Registry, err error) {
-	found := false
-	for n := range Namespaces.By(r, "name", scope(ctx).Key(strings.ToLower(namespaceName))) {
+// byName finds a service by its name and its namespace's. Namespaces are not
+// shared between accounts here, so that those of another owner are not found.
+func byName(ctx context.Context, r store.Reader, namespaceName, service string, owner *string) (n Namespace, g Registry, err error) {
+	sc := scope(ctx)
+	if owner != nil && *owner != sc.Account {
+		return n, g, noNamespace(namespaceName)
+	}
+	n, g, found := named(r, sc, namespaceName, service)
+	switch {
+	case !found:
+		return n, g, noNamespace(namespaceName)
+	case g.ID == "":
+		return n, g, noService(service)
+	}
+	return n, g, nil
+}
+
+// named finds a service by its name and its namespace's: in the first namespace
+// of this name that has it, since several VPCs may have the same. Without such a
+// service the Registry is zero; found is about the namespace.
+func named(r store.Reader, sc arn.Scope, namespaceName, service string) (n Namespace, g Registry, found bool) {
+	for n := range Namespaces.By(r, "name", sc.Key(strings.ToLower(namespaceName))) {
 		found = true
 		for g := range Services.By(r, "namespace", n.ID) {
 			if strings.EqualFold(g.Name, service) {
-				return n, g, nil
+				return n, g, true
 			}
 		}
 	}
-	if !found {
-		return n, g, noNamespace(namespaceName)
-	}
-	return n, g, noService(service)
+	return n, g, found
 }
 
 func carries(i Instance, want map[string]string) bool {

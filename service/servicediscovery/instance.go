@@ -18,9 +18,20 @@ const (
 	AttributePort   = "AWS_INSTANCE_PORT"
 	AttributeCNAME  = "AWS_INSTANCE_CNAME"
 	AttributeHealth = "AWS_INIT_HEALTH_STATUS"
+	AttributeZone   = "AVAILABILITY_ZONE" // ECS sets it
 )
 
-const instancesMost = 1000 // AWS's quota per service
+// Quotas of AWS.
+const (
+	instancesMost          = 1000 // per service
+	instanceAttributesMost = 30
+)
+
+// notHere are attributes that stand for things which this engine does not have.
+var notHere = map[string]string{
+	"AWS_ALIAS_DNS_NAME":  "alias records to load balancers",
+	"AWS_EC2_INSTANCE_ID": "EC2 instances",
+}
 
 // RegisterInstance registers or replaces an instance of a service, given by id
 // or ARN, in the transaction of the caller. The attributes must have what the
@@ -84,6 +95,12 @@ func SetHealth(tx *store.Tx, service, instance string, healthy bool) error {
 	return nil
 }
 
+// HasCustomHealth says whether SetHealth is for a service, given by id or ARN.
+func HasCustomHealth(r store.Reader, service string) bool {
+	g, _ := find(r, service)
+	return g.Custom
+}
+
 // find reads a service of any account by id or ARN.
 func find(r store.Reader, id string) (Registry, bool) {
 	for g := range Services.By(r, "id", lastPart(id)) {
@@ -99,6 +116,14 @@ func touch(tx *store.Tx, r Registry) {
 }
 
 func checkAttributes(r Registry, attributes map[string]string) error {
+	if len(attributes) > instanceAttributesMost {
+		return invalid("An instance can have at most %d attributes.", instanceAttributesMost)
+	}
+	for name, what := range notHere {
+		if attributes[name] != "" {
+			return invalid("The attribute %s is not supported by this engine: it has no %s.", name, what)
+		}
+	}
 	for _, rec := range r.Records {
 		switch rec.Type {
 		case "A":

@@ -59,6 +59,20 @@ func ResolveSRV(r store.Reader, vpcID, name string) (targets []Target, ttl time.
 	return targets, ttlOf(g, "SRV"), ok
 }
 
+// ResolveAlias answers the CNAME record of a name in a VPC: one instance at
+// random, as such services are weighted. target is empty when there is none; ok
+// is as in Resolve.
+func ResolveAlias(r store.Reader, vpcID, name string) (target string, ttl time.Duration, ok bool) {
+	g, first, ok := lookup(r, vpcID, name)
+	if g.ID == "" || first != "" || !hasRecord(g, "CNAME") {
+		return "", 0, ok
+	}
+	for _, i := range choose(r, g) {
+		target = i.Attributes[AttributeCNAME]
+	}
+	return target, ttlOf(g, "CNAME"), ok
+}
+
 // lookup finds the service that a name means. first is the label before it,
 // which names one instance of a service with SRV records. The Registry is zero
 // when there is none; in says whether the name lies in a namespace.
