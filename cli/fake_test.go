@@ -38,6 +38,7 @@ type cloud struct {
 	t                   *testing.T
 	cfn, ecs, elb, logs *awsapi.Service
 	metrics, scaling    *awsapi.Service
+	appmesh             *awsapi.Service
 	mu                  sync.Mutex
 	calls               map[string]int
 	home, manifest      string
@@ -53,7 +54,7 @@ func newCloud(t *testing.T) *cloud {
 	c := &cloud{
 		t: t, calls: map[string]int{}, home: t.TempDir(),
 		cfn: awsapi.NewService("cloudformation"), ecs: awsapi.NewService("ecs"), elb: awsapi.NewService("elbv2"), logs: awsapi.NewService("logs"),
-		metrics: awsapi.NewService("cloudwatch"), scaling: awsapi.NewService("application-autoscaling"),
+		metrics: awsapi.NewService("cloudwatch"), scaling: awsapi.NewService("application-autoscaling"), appmesh: awsapi.NewService("appmesh"),
 	}
 	c.manifest = filepath.Join(c.home, "slipway.yaml")
 	c.file(c.manifest, testManifest)
@@ -94,7 +95,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	awsapi.NewMux(awsapi.Config{
 		AnyAuth: true, DefaultScope: arn.Scope{Account: "000000000000", Region: "us-east-1"},
-	}, c.cfn, c.ecs, c.elb, c.logs, c.metrics, c.scaling).ServeHTTP(w, r)
+	}, c.cfn, c.ecs, c.elb, c.logs, c.metrics, c.scaling, c.appmesh).ServeHTTP(w, r)
 }
 
 // app of a command against the cloud.
