@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
@@ -12,7 +11,6 @@ import (
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/service/ec2"
 	"github.com/slipway-dev/slipway/service/elbv2"
-	"github.com/slipway-dev/slipway/service/servicediscovery"
 )
 
 // keptStopped is how long a stopped task stays visible (ECS: at least an
@@ -44,14 +42,10 @@ func (s *Service) taskLoop() loop.Loop {
 
 func (s *Service) reconcileTask(_ context.Context, key string) (again time.Duration, err error) {
 	// What is true already costs no write.
-	snap := s.store.Snapshot()
-	if t, err := Tasks.Get(snap, key); err != nil || !s.taskHasWork(snap, t) {
-		switch {
-		case err != nil:
-		case t.Draining && !t.Interrupted.IsZero():
-			again = max(s.noticeLeft(t, time.Now()), time.Millisecond)
-		default:
-			again = s.forgetIn(snap, t)
+	snap, now := s.store.Snapshot(), time.Now()
+	if t, err := Tasks.Get(snap, key); err != nil || !s.taskHasWork(snap, t, now) {
+		if err == nil {
+			again = s.lookAgain(snap, t, now)
 		}
 		return again, nil
 	}
@@ -66,6 +60,17 @@ func (s *Service) reconcileTask(_ context.Context, key string) (again time.Durat
 	return 0, err
 }
 
+// lookAgain says when there may be work that no change of a row tells of.
+func (s *Service) lookAgain(r store.Reader, t Task, now time.Time) time.Duration {
+	again := s.forgetIn(r, t)
+	for _, left := range []time.Duration{s.unheard(t, now), s.noticeLeft(t, now)} {
+		if left > 0 && (again == 0 || left < again) {
+			again = left
+		}
+	}
+	return again
+}
+
 // forgetIn is how long a stopped task is still shown.
 func (s *Service) forgetIn(r store.Reader, t Task) time.Duration {
 	st, err := agent.Statuses.Get(r, t.ARN)
@@ -75,28 +80,43 @@ func (s *Service) forgetIn(r store.Reader, t Task) time.Duration {
 	return max(time.Until(st.StoppedAt.Add(keptStopped)), time.Millisecond)
 }
 
-func (s *Service) taskHasWork(r store.Reader, t Task) bool {
+func (s *Service) taskHasWork(r store.Reader, t Task, now time.Time) bool {
 	st, err := agent.Statuses.Get(r, t.ARN)
 	stopped := err == nil && st.LastStatus == agent.Stopped
 	if t.DesiredStatus == "RUNNING" {
-		return stopped || st.LastStatus == agent.Running && !t.Registered
+		switch {
+		case stopped:
+			return true
+		case t.Registered:
+			return !st.StoppingAt.IsZero() || len(t.Registries) > 0 && t.Reported != t.health(r, st)
+		}
+		return st.LastStatus == agent.Running
 	}
 	switch {
 	case t.Released:
-		return err != nil || time.Since(st.StoppedAt) >= keptStopped
+		return err != nil || now.Sub(st.StoppedAt) >= keptStopped
 	case t.Registered, stopped:
 		return true
-	case t.Draining:
-		return !t.awaitsTargets(r) || s.taken(r, t)
+	case !s.mayHalt(r, t, now):
+		return false
 	}
 	a, err := agent.Tasks.Get(r, t.ARN)
-	return err == nil && !a.Stopped
+	return err == nil && !a.Stopped || t.Draining
+}
+
+// mayHalt says whether a task that is no longer registered may get its signal
+// to stop: its balancers have drained it, and who finds it by Cloud Map has heard.
+func (s *Service) mayHalt(r store.Reader, t Task, now time.Time) bool {
+	if s.taken(r, t, now) {
+		return true
+	}
+	return !(t.Draining && t.awaitsTargets(r)) && s.unheard(t, now) <= 0
 }
 
 // taken says whether a task that drains can wait no longer: the two minutes of
 // a Spot task are over, or its zone is gone.
-func (s *Service) taken(r store.Reader, t Task) bool {
-	return !t.Interrupted.IsZero() && s.noticeLeft(t, time.Now()) <= 0 || ZoneLost(r, t.Zone)
+func (s *Service) taken(r store.Reader, t Task, now time.Time) bool {
+	return !t.Interrupted.IsZero() && s.noticeLeft(t, now) <= 0 || ZoneLost(r, t.Zone)
 }
 
 // stepTask takes the task one step on.
@@ -107,14 +127,14 @@ func (s *Service) stepTask(tx *store.Tx, t Task, now time.Time) {
 	case t.DesiredStatus == "RUNNING" && stopped: // it ended by itself
 		t.askToStop(ecsapi.TaskStopCode(st.StopCode), st.StoppedReason, now)
 		fallthrough
-	case t.DesiredStatus == "STOPPED" && t.Registered:
+	case t.Registered && (t.DesiredStatus == "STOPPED" || !st.StoppingAt.IsZero()): // its first containers have ended by themselves
 		t.deregister(tx, now)
-	case t.DesiredStatus == "RUNNING":
-		if st.LastStatus == agent.Running && !t.Registered {
-			t.register(tx, now)
-		}
+	case t.DesiredStatus == "RUNNING" && t.Registered:
+		t.report(tx, t.health(tx, st))
+	case t.DesiredStatus == "RUNNING" && st.LastStatus == agent.Running:
+		t.register(tx, t.health(tx, st), now)
 	}
-	if t.DesiredStatus == "STOPPED" && !t.Registered && (stopped || !t.Draining || !t.awaitsTargets(tx) || s.taken(tx, t)) {
+	if t.DesiredStatus == "STOPPED" && !t.Registered && (stopped || s.mayHalt(tx, t, now)) {
 		t.halt(tx)
 	}
 	if t.DesiredStatus == "STOPPED" && stopped && !t.Released {
@@ -140,7 +160,7 @@ func (t Task) forget(tx *store.Tx, agentDone bool) {
 }
 
 // register makes the running task reachable: targets and Cloud Map instances.
-func (t *Task) register(tx *store.Tx, now time.Time) {
+func (t *Task) register(tx *store.Tx, health string, now time.Time) {
 	t.Registered = true
 	for _, lb := range t.LoadBalancers {
 		group := value(lb.TargetGroupArn)
@@ -150,36 +170,7 @@ func (t *Task) register(tx *store.Tx, now time.Time) {
 		}
 		t.announce(tx, now, "registered 1 targets in (target-group "+group+")")
 	}
-	for _, r := range t.Registries {
-		attrs := map[string]string{
-			"AWS_INSTANCE_IPV4": t.IP, "AVAILABILITY_ZONE": t.Zone, "REGION": t.Region,
-			"ECS_SERVICE_NAME": t.ServiceName, "ECS_CLUSTER_NAME": t.Cluster, "ECS_TASK_DEFINITION_FAMILY": family0(t.Definition),
-		}
-		if p := registryPort(r); p > 0 {
-			attrs["AWS_INSTANCE_PORT"] = strconv.Itoa(p)
-		}
-		if err := servicediscovery.RegisterInstance(tx, value(r.RegistryArn), t.ID, attrs); err != nil {
-			t.complain(tx, now, "was unable to register an instance in "+value(r.RegistryArn)+": "+err.Error())
-		}
-	}
-}
-
-func registryPort(r ecsapi.ServiceRegistry) int {
-	if r.Port != nil {
-		return int(*r.Port)
-	}
-	return int(value(r.ContainerPort))
-}
-
-// family0 is the family in a task definition's ARN.
-func family0(definition string) string {
-	name := serviceName(definition)
-	for i := range name {
-		if name[i] == ':' {
-			return name[:i]
-		}
-	}
-	return name
+	t.enlist(tx, health, now)
 }
 
 // deregister takes the task out of every balancer and of Cloud Map, and lets
@@ -196,9 +187,7 @@ func (t *Task) deregister(tx *store.Tx, now time.Time) {
 		}
 		t.announce(tx, now, "deregistered 1 targets in (target-group "+group+")")
 	}
-	for _, r := range t.Registries {
-		_ = servicediscovery.DeregisterInstance(tx, value(r.RegistryArn), t.ID) // gone is fine
-	}
+	t.delist(tx, now)
 	if t.awaitsTargets(tx) {
 		t.Draining = true
 		t.announce(tx, now, "has begun draining connections on 1 tasks.")

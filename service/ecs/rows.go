@@ -238,6 +238,8 @@ type Task struct {
 	StopAsked     time.Time
 	Interrupted   time.Time // when a Spot task was warned
 	Registered    bool      // its targets and instances are registered
+	Reported      string    // the health that Cloud Map was told last
+	Delisted      time.Time // when it was taken out of Cloud Map
 	Draining      bool      // waits for its targets to drain before it is stopped
 	Counted       bool      // its end was counted by the service loop
 	WasHealthy    bool      // its checks have passed once

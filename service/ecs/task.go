@@ -13,7 +13,8 @@ import (
 	"github.com/slipway-dev/slipway/node/agent"
 )
 
-// StopTask stops a task now, without draining.
+// StopTask stops a task now, without draining: it is deregistered, and its
+// containers get their signal.
 func (s *Service) StopTask(ctx context.Context, in *ecsapi.StopTaskInput) (*ecsapi.StopTaskOutput, error) {
 	sc := awsapi.CallerOf(ctx).Scope
 	reason := "Task stopped by user"
@@ -27,7 +28,9 @@ func (s *Service) StopTask(ctx context.Context, in *ecsapi.StopTaskInput) (*ecsa
 			return err
 		}
 		if t.DesiredStatus == "RUNNING" {
-			t.askToStop("UserInitiated", reason, time.Now().UTC())
+			now := time.Now().UTC()
+			t.askToStop("UserInitiated", reason, now)
+			t.deregister(tx, now)
 			t.halt(tx)
 		}
 		out = t
