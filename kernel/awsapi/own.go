@@ -21,11 +21,17 @@ const ownScope = "slipway"
 // JSON, signed as a request to AWS is. (Web pages can send neither: JSON from
 // another origin is asked about first, and nobody answers that.) The caller is in
 // the request's context.
-func (m *Mux) Guard(h http.HandlerFunc) http.Handler {
+func (m *Mux) Guard(h http.HandlerFunc) http.Handler { return m.guard(false, h) }
+
+// GuardRead is Guard for what only tells, and takes a GET as well.
+func (m *Mux) GuardRead(h http.HandlerFunc) http.Handler { return m.guard(true, h) }
+
+func (m *Mux) guard(read bool, h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{w: w, r: r, id: requestID(), protocol: restJSON}
 		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if r.Method != http.MethodPost || kind != "application/json" {
+		post := r.Method == http.MethodPost && kind == "application/json"
+		if !post && (!read || r.Method != http.MethodGet) {
 			m.fail(x, Errorf("UnsupportedMediaTypeException", http.StatusUnsupportedMediaType, "Send a POST with Content-Type application/json."))
 			return
 		}
@@ -53,11 +59,22 @@ func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.Endpoint+path, bytes.NewReader(body))
+	return c.own(ctx, http.MethodPost, path, body, out)
+}
+
+// Get asks for what GuardRead guards.
+func (c *Client) Get(ctx context.Context, path string, out any) error {
+	return c.own(ctx, http.MethodGet, path, nil, out)
+}
+
+func (c *Client) own(ctx context.Context, method, path string, body []byte, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, c.config.Endpoint+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	if c.config.AccessKey != "" {
 		key := sigv4.Key{AccessKey: c.config.AccessKey, Secret: c.config.SecretKey, SessionToken: c.config.SessionToken}
 		sigv4.Sign(r, key, ownScope, c.config.Region, sigv4.Hash(body), time.Now())
