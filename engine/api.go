@@ -23,6 +23,7 @@ func (e *Engine) handler() http.Handler {
 		writeJSON(w, awsapi.Coverage(e.apis...))
 	})
 	e.chaosHandlers(mux)
+	e.meshHandlers(mux)
 	mux.Handle("/", e.mux)
 	return mux
 }

@@ -66,6 +66,7 @@ type Engine struct {
 	ecr      *ecr.Service
 	ecs      *ecs.Service
 	sessions *sessions
+	meshes   *meshes
 }
 
 // service is what every AWS service offers to the engine.
@@ -158,6 +159,9 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	e.closers = append(e.closers, lines.Close)
 	logService := logs.New(logs.Config{Store: e.store, Events: lines, Log: e.log})
+	if err := e.openMeshes(); err != nil {
+		return err
+	}
 	if err := e.openNode(logService); err != nil {
 		return err
 	}

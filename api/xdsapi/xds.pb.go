@@ -4601,9 +4601,11 @@ type Route struct {
 	//	*Route_Route
 	//	*Route_Redirect
 	//	*Route_DirectResponse
-	Action        isRoute_Action `protobuf_oneof:"action"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Action                 isRoute_Action       `protobuf_oneof:"action"`
+	RequestHeadersToAdd    []*HeaderValueOption `protobuf:"bytes,9,rep,name=request_headers_to_add,json=requestHeadersToAdd,proto3" json:"request_headers_to_add,omitempty"`
+	RequestHeadersToRemove []string             `protobuf:"bytes,12,rep,name=request_headers_to_remove,json=requestHeadersToRemove,proto3" json:"request_headers_to_remove,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -4680,6 +4682,20 @@ func (x *Route) GetDirectResponse() *DirectResponseAction {
 		if x, ok := x.Action.(*Route_DirectResponse); ok {
 			return x.DirectResponse
 		}
+	}
+	return nil
+}
+
+func (x *Route) GetRequestHeadersToAdd() []*HeaderValueOption {
+	if x != nil {
+		return x.RequestHeadersToAdd
+	}
+	return nil
+}
+
+func (x *Route) GetRequestHeadersToRemove() []string {
+	if x != nil {
+		return x.RequestHeadersToRemove
 	}
 	return nil
 }
@@ -8249,13 +8265,15 @@ const file_xds_proto_rawDesc = "" +
 	"\vVirtualHost\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\adomains\x18\x02 \x03(\tR\adomains\x12-\n" +
-	"\x06routes\x18\x03 \x03(\v2\x15.slipway.xds.v3.RouteR\x06routes\"\x9b\x02\n" +
+	"\x06routes\x18\x03 \x03(\v2\x15.slipway.xds.v3.RouteR\x06routes\"\xae\x03\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x0e \x01(\tR\x04name\x120\n" +
 	"\x05match\x18\x01 \x01(\v2\x1a.slipway.xds.v3.RouteMatchR\x05match\x123\n" +
 	"\x05route\x18\x02 \x01(\v2\x1b.slipway.xds.v3.RouteActionH\x00R\x05route\x12<\n" +
 	"\bredirect\x18\x03 \x01(\v2\x1e.slipway.xds.v3.RedirectActionH\x00R\bredirect\x12O\n" +
-	"\x0fdirect_response\x18\a \x01(\v2$.slipway.xds.v3.DirectResponseActionH\x00R\x0edirectResponseB\b\n" +
+	"\x0fdirect_response\x18\a \x01(\v2$.slipway.xds.v3.DirectResponseActionH\x00R\x0edirectResponse\x12V\n" +
+	"\x16request_headers_to_add\x18\t \x03(\v2!.slipway.xds.v3.HeaderValueOptionR\x13requestHeadersToAdd\x129\n" +
+	"\x19request_headers_to_remove\x18\f \x03(\tR\x16requestHeadersToRemoveB\b\n" +
 	"\x06action\"\xba\x03\n" +
 	"\n" +
 	"RouteMatch\x12\x18\n" +
@@ -8735,107 +8753,108 @@ var file_xds_proto_depIdxs = []int32{
 	73,  // 90: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
 	78,  // 91: slipway.xds.v3.Route.redirect:type_name -> slipway.xds.v3.RedirectAction
 	77,  // 92: slipway.xds.v3.Route.direct_response:type_name -> slipway.xds.v3.DirectResponseAction
-	47,  // 93: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
-	71,  // 94: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
-	72,  // 95: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
-	107, // 96: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	122, // 97: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
-	45,  // 98: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
-	46,  // 99: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	46,  // 100: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	74,  // 101: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
-	121, // 102: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
-	121, // 103: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
-	75,  // 104: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
-	48,  // 105: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
-	122, // 106: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
-	108, // 107: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
-	109, // 108: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
-	120, // 109: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
-	121, // 110: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
-	111, // 111: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
-	110, // 112: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
-	28,  // 113: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
-	12,  // 114: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
-	112, // 115: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
-	121, // 116: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
-	82,  // 117: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
-	80,  // 118: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
-	81,  // 119: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
-	41,  // 120: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
-	34,  // 121: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	113, // 122: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
-	13,  // 123: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
-	14,  // 124: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
-	114, // 125: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
-	120, // 126: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	121, // 127: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
-	121, // 128: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
-	120, // 129: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
-	120, // 130: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	120, // 131: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
-	83,  // 132: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
-	42,  // 133: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
-	84,  // 134: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
-	120, // 135: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	85,  // 136: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
-	2,   // 137: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
-	120, // 138: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	24,  // 139: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
-	38,  // 140: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
-	115, // 141: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
-	116, // 142: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	89,  // 143: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	122, // 144: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
-	121, // 145: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
-	89,  // 146: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	120, // 147: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
-	91,  // 148: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
-	92,  // 149: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
-	95,  // 150: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
-	93,  // 151: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 152: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	117, // 153: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	90,  // 154: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	15,  // 155: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	15,  // 156: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	28,  // 157: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
-	28,  // 158: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
-	28,  // 159: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
-	90,  // 160: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	94,  // 161: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
-	16,  // 162: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
-	46,  // 163: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
-	29,  // 164: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
-	92,  // 165: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
-	93,  // 166: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	1,   // 167: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
-	52,  // 168: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
-	104, // 169: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	122, // 170: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
-	121, // 171: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
-	120, // 172: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
-	118, // 173: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
-	121, // 174: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
-	121, // 175: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
-	29,  // 176: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
-	118, // 177: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
-	4,   // 178: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
-	120, // 179: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
-	120, // 180: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
-	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
-	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
-	39,  // 183: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 184: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	39,  // 185: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 186: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	93,  // 187: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 188: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	189, // [189:189] is the sub-list for method output_type
-	189, // [189:189] is the sub-list for method input_type
-	189, // [189:189] is the sub-list for extension type_name
-	189, // [189:189] is the sub-list for extension extendee
-	0,   // [0:189] is the sub-list for field type_name
+	37,  // 93: slipway.xds.v3.Route.request_headers_to_add:type_name -> slipway.xds.v3.HeaderValueOption
+	47,  // 94: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
+	71,  // 95: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
+	72,  // 96: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
+	107, // 97: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
+	122, // 98: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
+	45,  // 99: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
+	46,  // 100: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	46,  // 101: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	74,  // 102: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
+	121, // 103: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
+	121, // 104: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
+	75,  // 105: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
+	48,  // 106: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
+	122, // 107: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
+	108, // 108: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
+	109, // 109: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
+	120, // 110: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
+	121, // 111: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
+	111, // 112: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
+	110, // 113: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
+	28,  // 114: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
+	12,  // 115: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
+	112, // 116: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
+	121, // 117: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
+	82,  // 118: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
+	80,  // 119: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
+	81,  // 120: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
+	41,  // 121: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
+	34,  // 122: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
+	113, // 123: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
+	13,  // 124: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
+	14,  // 125: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
+	114, // 126: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
+	120, // 127: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	121, // 128: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
+	121, // 129: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
+	120, // 130: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
+	120, // 131: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	120, // 132: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
+	83,  // 133: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
+	42,  // 134: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
+	84,  // 135: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
+	120, // 136: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	85,  // 137: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
+	2,   // 138: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
+	120, // 139: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	24,  // 140: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
+	38,  // 141: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
+	115, // 142: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
+	116, // 143: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
+	89,  // 144: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	122, // 145: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
+	121, // 146: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
+	89,  // 147: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	120, // 148: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
+	91,  // 149: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
+	92,  // 150: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
+	95,  // 151: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
+	93,  // 152: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 153: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	117, // 154: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	90,  // 155: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	15,  // 156: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	15,  // 157: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	28,  // 158: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
+	28,  // 159: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
+	28,  // 160: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
+	90,  // 161: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	94,  // 162: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
+	16,  // 163: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
+	46,  // 164: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
+	29,  // 165: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
+	92,  // 166: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
+	93,  // 167: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	1,   // 168: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
+	52,  // 169: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	104, // 170: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	122, // 171: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
+	121, // 172: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
+	120, // 173: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
+	118, // 174: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
+	121, // 175: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
+	121, // 176: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
+	29,  // 177: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
+	118, // 178: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
+	4,   // 179: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
+	120, // 180: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
+	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
+	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
+	120, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
+	39,  // 184: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 185: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 186: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 187: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	93,  // 188: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 189: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	190, // [190:190] is the sub-list for method output_type
+	190, // [190:190] is the sub-list for method input_type
+	190, // [190:190] is the sub-list for extension type_name
+	190, // [190:190] is the sub-list for extension extendee
+	0,   // [0:190] is the sub-list for field type_name
 }
 
 func init() { file_xds_proto_init() }

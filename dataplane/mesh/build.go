@@ -15,7 +15,27 @@ type proxyKey struct {
 	gateway bool
 	name    string // of the virtual node or gateway
 	ingress string // what the proxy announced as slipway.ingress
-	names   bool   // it tells TLS connections apart by the name that is asked for, as Envoy does
+	agent   agent
+}
+
+// agent is a kind of clients, by what it can do.
+type agent int
+
+const (
+	plainAgent agent = iota
+	envoyAgent       // tells TLS connections apart by the name that is asked for
+	grpcAgent        // has no proxy, and certificates of its own
+)
+
+// agentOf reads a node's user agent.
+func agentOf(name string) agent {
+	switch {
+	case name == "envoy":
+		return envoyAgent
+	case strings.HasPrefix(name, "gRPC "):
+		return grpcAgent
+	}
+	return plainAgent
 }
 
 // config is what the proxies of one key are given, but for endpoints and
@@ -46,6 +66,7 @@ type names struct {
 type builder struct {
 	reading
 	self     string
+	agent    agent
 	lds      map[string]*xdsapi.Listener
 	named    map[string]*xdsapi.Listener
 	rds      map[string]*xdsapi.RouteConfiguration
@@ -60,7 +81,7 @@ type builder struct {
 // or gateway. shared holds what was packed before.
 func build(m *Mesh, provided map[string][]string, key proxyKey, shared map[string]*resource) (*config, bool) {
 	b := &builder{
-		reading: reading{mesh: m, provided: provided, read: map[string]bool{}}, self: key.name,
+		reading: reading{mesh: m, provided: provided, read: map[string]bool{}}, self: key.name, agent: key.agent,
 		lds: map[string]*xdsapi.Listener{}, named: map[string]*xdsapi.Listener{}, rds: map[string]*xdsapi.RouteConfiguration{},
 		cds: map[string]*xdsapi.Cluster{}, targets: map[string]target{}, policies: map[string]*api.ClientPolicy{}, taken: map[netip.AddrPort]bool{},
 	}
@@ -80,7 +101,7 @@ func build(m *Mesh, provided map[string][]string, key proxyKey, shared map[strin
 		identity = b.identityOf(key.name, spec)
 		b.logs = accessLogs(spec.Logging)
 		b.ingress(spec, pairsOf(key.ingress))
-		b.egress(spec, key.names)
+		b.egress(spec)
 	}
 	return &config{
 		listeners: packed(shared, b.lds), named: packed(shared, b.named), routes: packed(shared, b.rds),

@@ -43,7 +43,7 @@ func (b *builder) remote(by backend, node string, spec api.VirtualNodeSpec, l ap
 	}
 	b.policies[name] = by.policy
 	c := &xdsapi.Cluster{
-		Name: name, ConnectTimeout: durationpb.New(remoteConnect), TransportSocket: upstream(by.policy, l, discoveryName(spec)),
+		Name: name, ConnectTimeout: durationpb.New(remoteConnect), TransportSocket: upstream(by.policy, l, discoveryName(spec), b.agent),
 		TypedExtensionProtocolOptions: protocolOptions(m.Protocol), OutlierDetection: outliers(l.OutlierDetection),
 		HealthChecks:    healthChecks(l.HealthCheck, discoveryName(spec)+":"+strconv.Itoa(int(value(m.Port))), value(m.Port)),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{unlimited()}},

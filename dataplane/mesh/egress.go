@@ -15,7 +15,7 @@ import (
 
 // egress makes what a node's proxy does with its application's calls: to
 // virtual services that the node declared as its backends, and to whatever else.
-func (b *builder) egress(spec api.VirtualNodeSpec, byName bool) {
+func (b *builder) egress(spec api.VirtualNodeSpec) {
 	hosts := map[int32][]*xdsapi.VirtualHost{}
 	var chains []*xdsapi.FilterChain
 	for _, declared := range spec.Backends {
@@ -34,6 +34,7 @@ func (b *builder) egress(spec api.VirtualNodeSpec, byName bool) {
 			}
 			if e.tcp == nil || len(e.routes) > 0 {
 				hosts[e.port] = append(hosts[e.port], host(name, e.port, e.routes))
+				b.proxyless(name, e.port)
 			}
 		}
 	}
@@ -41,7 +42,7 @@ func (b *builder) egress(spec api.VirtualNodeSpec, byName bool) {
 	for _, port := range slices.Sorted(maps.Keys(hosts)) {
 		chains = append(chains, b.httpChain(port, append(hosts[port], b.elsewhere(open)...)))
 	}
-	b.egressListener(chains, open, byName)
+	b.egressListener(chains, open)
 }
 
 // egressListener closes with what is for nobody in the mesh: let through, or
@@ -49,7 +50,7 @@ func (b *builder) egress(spec api.VirtualNodeSpec, byName bool) {
 // Those are reached through ignored addresses here (ECS, EgressIgnoredIPs), so
 // that a proxy that cannot tell them by name does without. A listener that would
 // take nothing is left out: calls are refused.
-func (b *builder) egressListener(chains []*xdsapi.FilterChain, open, byName bool) {
+func (b *builder) egressListener(chains []*xdsapi.FilterChain, open bool) {
 	l := &xdsapi.Listener{
 		Name: egressListener, Address: address("0.0.0.0", egressPort), ListenerFilters: []*xdsapi.ListenerFilter{originalDst()},
 		FilterChains: chains, TrafficDirection: xdsapi.TrafficDirection_TRAFFICDIRECTION_OUTBOUND,
@@ -58,7 +59,7 @@ func (b *builder) egressListener(chains []*xdsapi.FilterChain, open, byName bool
 	case open:
 		b.passthrough(passthroughCluster)
 		l.DefaultFilterChain = &xdsapi.FilterChain{Name: "egress_passthrough", Filters: []*xdsapi.Filter{b.tcpFilter([]weighted{{passthroughCluster, 1}}, nil)}}
-	case byName:
+	case b.agent == envoyAgent:
 		l.ListenerFilters = append(l.ListenerFilters, inspector(443))
 		l.FilterChains = append(l.FilterChains, &xdsapi.FilterChain{
 			Name:             "egress_amazonaws",

@@ -14,6 +14,7 @@ import (
 func assignment(cluster string, all []Endpoint, port int32) *xdsapi.ClusterLoadAssignment {
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b Endpoint) int { return cmp.Or(cmp.Compare(a.Zone, b.Zone), a.IP.Compare(b.IP)) })
+	all = slices.CompactFunc(all, func(a, b Endpoint) bool { return a.IP == b.IP })
 	out := &xdsapi.ClusterLoadAssignment{ClusterName: cluster}
 	for i, e := range all {
 		if i == 0 || all[i-1].Zone != e.Zone {

@@ -37,10 +37,10 @@ func (b *builder) ingress(spec api.VirtualNodeSpec, pairs []pair) {
 		switch tls := value(l.Tls); tls.Mode {
 		case api.ListenerTlsModeStrict:
 			chains = append(chains, b.ingressChain(l, m, ""))
-			chains[len(chains)-1].TransportSocket = downstream(tls, m.Protocol)
+			chains[len(chains)-1].TransportSocket = downstream(tls, m.Protocol, insiders)
 		case api.ListenerTlsModePermissive: // told apart by the first bytes
 			chains = append(chains, b.ingressChain(l, m, "tls"), b.ingressChain(l, m, "raw_buffer"))
-			chains[len(chains)-2].TransportSocket = downstream(tls, m.Protocol)
+			chains[len(chains)-2].TransportSocket = downstream(tls, m.Protocol, insiders)
 			mixed = append(mixed, value(m.Port))
 		default:
 			chains = append(chains, b.ingressChain(l, m, ""))

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ func (b *book) certificate(to names, h holder) (*issued, error) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	have := b.issued[h]
+	if b.gone {
+		return have, errGone // nothing may make its authority anew
+	}
 	if have != nil && now.Before(have.renew) && same(have.to, to) {
 		return have, nil
 	}
@@ -48,6 +52,8 @@ func (b *book) certificate(to names, h holder) (*issued, error) {
 	b.issued[h] = next
 	return next, nil
 }
+
+var errGone = errors.New("the mesh is gone")
 
 func same(a, b names) bool {
 	return a.namespace == b.namespace && a.service == b.service && slices.Equal(a.dns, b.dns)

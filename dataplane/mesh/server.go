@@ -131,11 +131,8 @@ func (s *Server) Serve(ctx context.Context, vpc string, l net.Listener) error {
 	return nil
 }
 
-// What node says about itself.
-const (
-	ingressKey = "slipway.ingress" // metadata: ports for load balancers, "15080=8080"
-	envoyAgent = "envoy"           // user_agent_name
-)
+// ingressKey is the metadata of a node that names its ports for load balancers, "15080=8080".
+const ingressKey = "slipway.ingress"
 
 type vpcKey struct{}
 
@@ -199,7 +196,7 @@ func (s *Server) admit(ctx context.Context, first request) (*session, error) {
 		server: s, book: b, caller: caller, place: p, types: map[string]*subscription{}, wake: make(chan struct{}, 1), since: time.Now(),
 		key: proxyKey{
 			gateway: p.gateway, name: p.name, ingress: first.node.GetMetadata().GetFields()[ingressKey].GetStringValue(),
-			names: first.node.GetUserAgentName() == envoyAgent,
+			agent: agentOf(first.node.GetUserAgentName()),
 		},
 	}, nil
 }

@@ -15,9 +15,17 @@ func encrypted(mode api.ListenerTlsMode) bool {
 	return mode == api.ListenerTlsModeStrict || mode == api.ListenerTlsModePermissive
 }
 
+// peers are who connects to a listener.
+type peers int
+
+const (
+	insiders  peers = iota // proxies of the mesh, which speak TLS 1.3
+	outsiders              // clients of a gateway, which may not
+)
+
 // downstream is the server's side of a listener's TLS. There is no resumption:
 // every connection proves who it is.
-func downstream(t api.ListenerTls, protocol api.PortProtocol) *xdsapi.TransportSocket {
+func downstream(t api.ListenerTls, protocol api.PortProtocol, who peers) *xdsapi.TransportSocket {
 	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: alpn(protocol)}
 	c := value(t.Certificate)
 	switch {
@@ -27,6 +35,9 @@ func downstream(t api.ListenerTls, protocol api.PortProtocol) *xdsapi.TransportS
 		common.TlsCertificateSdsSecretConfigs = []*xdsapi.SdsSecretConfig{secret(value(c.Sds.SecretName))}
 	case c.Acm != nil: // there is no ACM here: the mesh's authority issues the certificate under its ARN
 		common.TlsCertificateSdsSecretConfigs = []*xdsapi.SdsSecretConfig{secret(value(c.Acm.CertificateArn))}
+	}
+	if who == outsiders {
+		common.TlsParams = &xdsapi.TlsParameters{TlsMinimumProtocolVersion: xdsapi.TlsParameters_TLSv1_2}
 	}
 	out := &xdsapi.DownstreamTlsContext{
 		CommonTlsContext:      common,
@@ -45,7 +56,7 @@ func downstream(t api.ListenerTls, protocol api.PortProtocol) *xdsapi.TransportS
 // Without one, the listener decides, and its certificate is believed if it is
 // one of files or SDS (App Mesh user guide, Transport Layer Security, How App
 // Mesh configures Envoys to negotiate TLS).
-func upstream(policy *api.ClientPolicy, server api.Listener, sni string) *xdsapi.TransportSocket {
+func upstream(policy *api.ClientPolicy, server api.Listener, sni string, by agent) *xdsapi.TransportSocket {
 	m := value(server.PortMapping)
 	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: alpn(m.Protocol)}
 	if t := enforced(policy, value(m.Port)); t != nil {
@@ -61,6 +72,9 @@ func upstream(policy *api.ClientPolicy, server api.Listener, sni string) *xdsapi
 		return nil
 	} else if value(tls.Certificate).Acm != nil {
 		validate(common, api.TlsValidationContextTrust{Acm: &api.TlsValidationContextAcmTrust{}}, nil)
+	}
+	if by == grpcAgent {
+		instances(common)
 	}
 	return tlsSocket(&xdsapi.UpstreamTlsContext{CommonTlsContext: common, Sni: sni})
 }

@@ -210,3 +210,25 @@ func serialNumber() (*big.Int, error) {
 	}
 	return n.Add(n, big.NewInt(1)), nil
 }
+
+// KeepAuthorities forgets the authorities in a directory that are not of the
+// meshes given, by their ids: those whose mesh went while nobody looked.
+func KeepAuthorities(dir string, ids []string) error {
+	keep := map[string]bool{}
+	for _, id := range ids {
+		keep[Config{Dir: dir, ID: id}.path()] = true
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.authority"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if keep[path] {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget the authority of a mesh that is gone: %w", err)
+		}
+	}
+	return nil
+}
