@@ -2,21 +2,25 @@ package sidecar
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/slipway-dev/slipway/dataplane/pki"
 	"github.com/slipway-dev/slipway/dataplane/proxy"
 )
 
 // listener adds the figures of what clients asked for. Envoy counts
 // connections and TLS by listener, requests by its manager's prefix: both
 // bear the listener's name here.
-func (b *book) listener(name, address string, st proxy.Stats) {
+func (b *book) listener(name, address string, st proxy.Stats, tls proxy.TLSStats) {
 	at, by := "listener."+address, label("envoy_listener_address", address)
 	b.count(at+".downstream_cx_total", "listener_downstream_cx_total", by, st.NewConns)
 	b.gauge(at+".downstream_cx_active", "listener_downstream_cx_active", by, st.ActiveConns)
 	b.count(at+".downstream_cx_overflow", "listener_downstream_cx_overflow", by, st.RejectedConns)
+	b.count(at+".no_filter_chain_match", "listener_no_filter_chain_match", by, st.UnmatchedConns)
+	b.tls(at, "listener", by, tls)
 	prefix := direction(name)
 	at, by = "http."+prefix, label("envoy_http_conn_manager_prefix", prefix)
 	b.count(at+".downstream_rq_total", "http_downstream_rq_total", by, st.Requests)
@@ -27,6 +31,39 @@ func (b *book) listener(name, address string, st proxy.Stats) {
 		b.count(fmt.Sprintf("%s.downstream_rq_%dxx", at, class), "http_downstream_rq_xx", by+","+label("envoy_response_code_class", fmt.Sprint(class)), n)
 	}
 	b.spread(at+".downstream_rq_time", "http_downstream_rq_time", by, st.Latency)
+}
+
+// tls adds the counters that prove mutual TLS: whole handshakes, and every
+// refusal under its own name (and Envoy's where that is wider).
+func (b *book) tls(at, scope, labels string, st proxy.TLSStats) {
+	counts := map[string]int64{
+		pki.CounterHandshake: st.Handshakes, pki.CounterNoCertificate: st.NoCertificate, "ssl.connection_error": st.OtherErrors,
+	}
+	for f, n := range st.Failures {
+		for _, c := range f.Counters() {
+			counts[c] += n
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(counts)) {
+		b.count(at+"."+c, scope+"_"+strings.ReplaceAll(c, ".", "_"), labels, counts[c])
+	}
+}
+
+// tlsOf sums what the listeners of one owner have counted.
+func tlsOf(owner string, of map[string]proxy.ListenerStats) proxy.TLSStats {
+	sum := proxy.TLSStats{Failures: map[pki.Failure]int64{}}
+	for id, st := range of {
+		if !strings.HasPrefix(id, owner+"/") {
+			continue
+		}
+		sum.Handshakes += st.TLS.Handshakes
+		sum.NoCertificate += st.TLS.NoCertificate
+		sum.OtherErrors += st.TLS.OtherErrors
+		for f, n := range st.TLS.Failures {
+			sum.Failures[f] += n
+		}
+	}
+	return sum
 }
 
 // direction is what Envoy's stat_prefix is in App Mesh: ingress or egress.
@@ -48,6 +85,7 @@ func (b *book) cluster(name string, st proxy.Stats) {
 		n := st.Target[class] + st.Own[class]
 		b.count(fmt.Sprintf("%s.upstream_rq_%dxx", at, class), "cluster_upstream_rq_xx", by+","+label("envoy_response_code_class", fmt.Sprint(class)), n)
 	}
+	b.tls(at, "cluster", by, st.TLS)
 	b.count(at+".upstream_cx_connect_fail", "cluster_upstream_cx_connect_fail", by, st.ConnErrors)
 	b.spread(at+".upstream_rq_time", "cluster_upstream_rq_time", by, st.Latency)
 	var active int64

@@ -120,7 +120,9 @@ func (s *Sidecar) session(ctx context.Context) error {
 		s.client, "http://"+s.cfg.Endpoint+xdsapi.DeltaPath, connect.WithGRPC(),
 	)
 	st := &stream{c.CallBidiStream(ctx), map[string]set{}}
-	defer func() { _ = st.CloseResponse() }()
+	// net/http sees that a request was cancelled only when it is not waiting for more of its body.
+	defer context.AfterFunc(ctx, func() { _ = st.CloseRequest() })()
+	defer func() { cancel(); _ = st.CloseRequest(); _ = st.CloseResponse() }()
 	// The requests that begin a stream say which versions are known, so that
 	// after a restart of the control plane nothing is sent twice.
 	for _, t := range []string{xdsapi.ClusterType, xdsapi.ListenerType} {

@@ -39,9 +39,9 @@ func (s *Sidecar) figures() []figure {
 		b.count(t.name+".update_rejected", strings.ReplaceAll(t.name, ".", "_")+"_update_rejected", "", s.stream.rejected.named(t.kind).Load())
 	}
 	b.count("sds.rotations", "sds_rotations", "", s.vault.rotations.Load())
-	owners := s.proxy.Owners()
+	owners, listeners := s.proxy.Owners(), s.proxy.Listeners()
 	for _, name := range slices.Sorted(maps.Keys(owners)) {
-		b.listener(name, s.addressOf(name), owners[name])
+		b.listener(name, s.addressOf(name), owners[name], tlsOf(name, listeners))
 	}
 	groups := s.proxy.Groups()
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
