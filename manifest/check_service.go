@@ -33,8 +33,6 @@ func (c checker) service(s *Service) {
 			c.wrong(where, "there is no service %q%s; services: %s", name, suggest(name, c.names()), strings.Join(c.names(), ", "))
 		case called.Port == 0:
 			c.wrong(where, "%s has no port, so nothing can call it", name)
-		case name == s.Name:
-			c.wrong(where, "a service finds itself by its own name; leave it out")
 		}
 	}
 	c.distinct(at+".calls", s.Calls)

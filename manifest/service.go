@@ -16,7 +16,7 @@ type Service struct {
 	Paths    []string `yaml:"paths" example:"/api/*" doc:"Path patterns the load balancer sends here, unchanged. Default: /<service> and /<service>/*. An empty list keeps the service private."`
 	Priority int      `yaml:"priority" min:"1" max:"50000" doc:"Priority of the load balancer's rule. Default: 10 for the first service, 11 for the second."`
 	DNS      string   `yaml:"dns" pattern:"[a-z]([a-z0-9-]{0,61}[a-z0-9])?" say:"up to 63 small letters, digits and dashes, a letter first, no dash last" doc:"Private name, followed by .<environment>.local. Default: the service's name."`
-	Calls    []string `yaml:"calls" doc:"Services this one calls: it gets their addresses in variables such as PAYMENT_URL."`
+	Calls    []string `yaml:"calls" doc:"Services this one calls: it gets their addresses in variables such as PAYMENT_URL. Its own name, in a mesh: its tasks call each other."`
 
 	Settings `yaml:",inline"`
 }

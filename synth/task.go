@@ -85,7 +85,7 @@ func (r *renderer) environment(s *manifest.Service) []Object {
 		vars["PORT"] = fmt.Sprint(s.Port)
 	}
 	for _, name := range s.Calls {
-		if called, ok := r.m.Service(name); ok {
+		if called, ok := r.m.Service(name); ok && (name != s.Name || r.meshed()) {
 			vars[addressVariable(name)] = fmt.Sprintf("%s://%s:%d", scheme(called), r.names.Host(called), called.Port)
 		}
 	}

@@ -72,7 +72,7 @@ func TestBadInput(t *testing.T) {
 		}{
 			{"  cpu: 512\n", "  cpu: 513\n", []string{"variant.yaml:", "513", "512"}},
 			{"port: 8080 ", "prot: 8080 ", []string{"variant.yaml:", "prot", "port"}},
-			{"calls: [payment, notification]", "calls: [payments]", []string{"variant.yaml:", "payments", "payment"}},
+			{"calls: [payment, notification, order]", "calls: [payments]", []string{"variant.yaml:", "payments", "payment"}},
 			{"cidr: 10.0.0.0/16", "cidr: 10.0.0.0/99", []string{"variant.yaml:", "10.0.0.0/99"}},
 			{"build: examples/payment ", "build: examples/paymant ", []string{"variant.yaml:", "examples/paymant"}},
 			{"services:", "services: [", []string{"variant.yaml:"}},

@@ -128,6 +128,9 @@ func (c *Collection[In, T]) get(w http.ResponseWriter, r *http.Request) {
 		server.Fail(w, r, http.StatusNotFound, "there is no such record")
 		return
 	}
+	if fromReplica {
+		c.Replicas.Sign(w)
+	}
 	record, found, busy := c.Ledger.Get(id)
 	switch {
 	case found:
@@ -151,5 +154,7 @@ func (c *Collection[In, T]) get(w http.ResponseWriter, r *http.Request) {
 
 // NewReplicas finds the other tasks of the service that env describes.
 func NewReplicas(env server.Env, client *peer.Client) *peer.Replicas {
-	return &peer.Replicas{Host: env.Host(), Port: env.Port, Client: client.HTTP}
+	return &peer.Replicas{
+		Host: env.Host(), Port: env.Port, Name: env.Own(), ID: server.NewID("rep"), Client: client.HTTP,
+	}
 }

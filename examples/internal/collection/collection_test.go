@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,8 +42,32 @@ type replica struct {
 	fail  atomic.Bool
 }
 
-// fleet starts n replicas that find each other.
-func fleet(t *testing.T, n int) []*replica {
+// fleet starts n replicas that find each other by their addresses.
+func fleet(t *testing.T, n int) []*replica { return start(t, n, func([]*replica) string { return "" }) }
+
+// meshed starts n replicas that cannot choose whom they reach: behind the service's name is a sidecar that sends them to any, also to
+// themselves, which fails.
+func meshed(t *testing.T, n int) []*replica {
+	var turn atomic.Int32
+	return start(t, n, func(replicas []*replica) string {
+		sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			i := int(turn.Add(1)*7) % (n + 1)
+			if i == n {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			to, err := url.Parse(strings.TrimSuffix(replicas[i].url, "/note/notes"))
+			if err != nil {
+				t.Error(err)
+			}
+			httputil.NewSingleHostReverseProxy(to).ServeHTTP(w, r)
+		}))
+		t.Cleanup(sidecar.Close)
+		return sidecar.URL
+	})
+}
+
+func start(t *testing.T, n int, name func([]*replica) string) []*replica {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	var addresses []netip.Addr
@@ -49,6 +76,7 @@ func fleet(t *testing.T, n int) []*replica {
 	}
 	port := "0"
 	out := make([]*replica, n)
+	own := name(out)
 	for i, address := range addresses {
 		listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), port))
 		if err != nil {
@@ -60,7 +88,7 @@ func fleet(t *testing.T, n int) []*replica {
 		notes := collection.Collection[input, note]{
 			Path: "/note/notes", Prefix: "not", Ledger: ledger.New[note](100),
 			Replicas: &peer.Replicas{
-				Host: "note.test.local", Port: port, Client: http.DefaultClient,
+				Host: "note.test.local", Port: port, Client: http.DefaultClient, Name: own, ID: address.String(),
 				Resolve: func(context.Context, string) ([]netip.Addr, error) { return addresses, nil },
 				Self:    func() []netip.Addr { return []netip.Addr{address} },
 			},
@@ -140,8 +168,16 @@ func want(t *testing.T, answer *http.Response, status int) {
 	}
 }
 
+// fleets are replicas that find each other in one way or the other.
+var fleets = map[string]func(*testing.T, int) []*replica{"by address": fleet, "in a mesh": meshed}
+
 func TestAnyReplicaShowsARecordThatAnotherMade(t *testing.T) {
-	replicas := fleet(t, 3)
+	for name, fleet := range fleets {
+		t.Run(name, func(t *testing.T) { showsWhatAnotherMade(t, fleet(t, 3)) })
+	}
+}
+
+func showsWhatAnotherMade(t *testing.T, replicas []*replica) {
 	made, n := post(t, replicas[0].url, "", `{"text":"hello"}`)
 	want(t, made, http.StatusCreated)
 	for _, one := range replicas {
@@ -156,7 +192,12 @@ func TestAnyReplicaShowsARecordThatAnotherMade(t *testing.T) {
 }
 
 func TestAKeyMakesOneRecordWhicheverReplicaIsAsked(t *testing.T) {
-	replicas := fleet(t, 3)
+	for name, fleet := range fleets {
+		t.Run(name, func(t *testing.T) { makesOneRecord(t, fleet(t, 3)) })
+	}
+}
+
+func makesOneRecord(t *testing.T, replicas []*replica) {
 	made, first := post(t, replicas[0].url, "k1", `{"text":"hello"}`)
 	want(t, made, http.StatusCreated)
 	for _, one := range replicas {
@@ -174,7 +215,12 @@ func TestAKeyMakesOneRecordWhicheverReplicaIsAsked(t *testing.T) {
 }
 
 func TestAKeyInUseIsAConflictEverywhere(t *testing.T) {
-	replicas := fleet(t, 2)
+	for name, fleet := range fleets {
+		t.Run(name, func(t *testing.T) { isAConflictEverywhere(t, fleet(t, 2)) })
+	}
+}
+
+func isAConflictEverywhere(t *testing.T, replicas []*replica) {
 	replicas[0].hold = make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {

@@ -2,7 +2,7 @@
 // idempotency keys, and the other replicas of the service itself, which hold the records this one does not.
 //
 // Invariants: only requests that may be repeated are (they carry an idempotency key, or are reads); every call ends by its context's end;
-// the request id travels along.
+// the request id and the trace it belongs to travel along.
 package peer
 
 import (
@@ -103,7 +103,7 @@ func (c *Client) post(ctx context.Context, url, key string, body []byte, out any
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set(KeyHeader, key)
-	r.Header.Set(server.RequestIDHeader, server.RequestID(ctx))
+	server.PassOn(ctx, r.Header)
 	answer, err := c.HTTP.Do(r)
 	if err != nil {
 		return err

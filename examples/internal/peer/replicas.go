@@ -16,6 +16,8 @@ import (
 const (
 	// ReplicaHeader marks a question from another replica: it is answered from memory alone, so questions never travel in circles.
 	ReplicaHeader = "X-Replica-Read"
+	// AnswererHeader says which replica has answered such a question.
+	AnswererHeader = "X-Replica"
 	// FingerprintHeader carries, between replicas, the fingerprint of the input a record was made from.
 	FingerprintHeader = "X-Fingerprint"
 
@@ -27,6 +29,8 @@ const (
 type Replicas struct {
 	Host    string // private name of the service; empty: there are no replicas
 	Port    string
+	Name    string // URL of the service's own name in a mesh, where tasks cannot be called by their addresses; empty: there is no mesh
+	ID      string // of this replica, in a mesh
 	Client  *http.Client
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // default: DNS
 	Self    func() []netip.Addr                                          // addresses that are this task's own; default: those of its interfaces
@@ -37,6 +41,7 @@ type Answer struct {
 	Body        json.RawMessage // the record; nil when none has it
 	Fingerprint string
 	Busy        bool // one of them is making it
+	replica     string
 }
 
 // Ask puts a read of path to every other replica at once and takes the first that has the record. It gives up after a second: a replica
@@ -48,9 +53,12 @@ func (p *Replicas) Ask(ctx context.Context, path string) Answer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	others := p.others(ctx)
+	if p.Name != "" {
+		return p.askAround(ctx, len(others), path)
+	}
 	answers := make(chan Answer, len(others))
 	for _, address := range others {
-		go func() { answers <- p.ask(ctx, address, path) }()
+		go func() { answers <- p.ask(ctx, "http://"+net.JoinHostPort(address.Unmap().String(), p.Port)+path) }()
 	}
 	busy := false
 	for range others {
@@ -83,28 +91,29 @@ func (p *Replicas) others(ctx context.Context) []netip.Addr {
 	return found[:min(len(found), maxReplicas)]
 }
 
-func (p *Replicas) ask(ctx context.Context, address netip.Addr, path string) Answer {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(address.Unmap().String(), p.Port)+path, nil)
+func (p *Replicas) ask(ctx context.Context, url string) Answer {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return Answer{}
 	}
 	r.Header.Set(ReplicaHeader, "1")
-	r.Header.Set(server.RequestIDHeader, server.RequestID(ctx))
+	server.PassOn(ctx, r.Header)
 	answer, err := p.Client.Do(r)
 	if err != nil {
 		return Answer{}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	out := Answer{replica: answer.Header.Get(AnswererHeader)}
 	switch {
 	case err != nil:
 		return Answer{}
 	case answer.StatusCode == http.StatusConflict:
-		return Answer{Busy: true}
-	case answer.StatusCode != http.StatusOK:
-		return Answer{}
+		out.Busy = true
+	case answer.StatusCode == http.StatusOK:
+		out.Body, out.Fingerprint = body, answer.Header.Get(FingerprintHeader)
 	}
-	return Answer{Body: body, Fingerprint: answer.Header.Get(FingerprintHeader)}
+	return out
 }
 
 func interfaces() []netip.Addr {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -37,6 +38,18 @@ func (e Env) Host() string {
 		return ""
 	}
 	return e.Service + "." + e.Environment + ".local"
+}
+
+// Own is the URL by which a service calls its own tasks through their sidecars, from a variable such as PAYMENT_URL; empty where it does not.
+func (e Env) Own() string {
+	return strings.TrimSuffix(e.variable(strings.ToUpper(e.Service)+"_URL"), "/")
+}
+
+func (e Env) variable(key string) string {
+	if e.Get == nil {
+		return ""
+	}
+	return e.Get(key)
 }
 
 // Main runs a service until SIGTERM or SIGINT and returns the exit code. routes builds its handler; background work may run until ctx ends,

@@ -42,8 +42,13 @@ func Wrap(env Env, routes http.Handler, draining func() bool) http.Handler {
 	}
 	mux.HandleFunc("GET /health", health)
 	mux.HandleFunc("GET /"+env.Service+"/health", health)
-	if env.Get != nil && env.Get("BURN") == "on" {
+	if env.variable("BURN") == "on" {
 		mux.HandleFunc("GET /"+env.Service+"/burn", burn)
+	}
+	if env.variable("FAULTS") == "on" {
+		f := &faults{}
+		mux.HandleFunc("/"+env.Service+"/fault", f.serve)
+		routes = f.before(routes)
 	}
 	mux.Handle("/", routes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +58,8 @@ func Wrap(env Env, routes http.Handler, draining func() bool) http.Handler {
 		}
 		w.Header().Set(RequestIDHeader, id)
 		began, seen := time.Now(), &recorder{ResponseWriter: w}
-		r = r.WithContext(WithRequestID(r.Context(), id))
+		ctx, traced := withTrace(WithRequestID(r.Context(), id), r.Header)
+		r = r.WithContext(ctx)
 		defer func() {
 			if p := recover(); p != nil {
 				env.Log.Error("panic", "request", id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
@@ -61,9 +67,13 @@ func Wrap(env Env, routes http.Handler, draining func() bool) http.Handler {
 					Fail(seen, r, http.StatusInternalServerError, "the service failed; its log has the reason under this request id")
 				}
 			}
-			log := env.Log.Info
+			logger := env.Log
+			if traced != "" {
+				logger = logger.With("trace", traced)
+			}
+			log := logger.Info
 			if r.URL.Path == "/health" || r.URL.Path == "/"+env.Service+"/health" {
-				log = env.Log.Debug
+				log = logger.Debug
 			}
 			log("request", "request", id, "method", r.Method, "path", r.URL.Path, "status", seen.status, "bytes", seen.bytes,
 				"took_ms", float64(time.Since(began).Microseconds())/1000)
