@@ -1,15 +1,16 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/service/appmesh"
 )
 
@@ -17,41 +18,51 @@ import (
 // says which proxies are connected and what they have.
 const meshPath = "/_slipway/mesh"
 
-// MeshState is what GET /_slipway/mesh?mesh=NAME answers. The name may be left
-// out when there is one mesh.
+// MeshQuestion is what POST /_slipway/mesh takes; a GET takes the mesh as a
+// query parameter.
+type MeshQuestion struct {
+	Mesh string `json:"mesh,omitempty"` // name; may be left out when there is one
+}
+
+// MeshState is what both answer.
 type MeshState struct {
 	Mesh  string     `json:"mesh"` // name; empty: there is none
 	ARN   string     `json:"arn,omitempty"`
-	Nodes []MeshNode `json:"nodes"` // one for each proxy, and one for each node or gateway without any
+	Nodes []MeshNode `json:"nodes"`
 	Edges []MeshEdge `json:"edges"`
 }
 
-// MeshNode is a proxy, or a virtual node or gateway that no proxy is connected for.
+// MeshNode is a task's place in the mesh: its proxy, as the control plane sees it.
 type MeshNode struct {
-	Name      string    `json:"name"`
+	Name      string    `json:"name"` // of the virtual node or gateway
 	ARN       string    `json:"arn"`
 	Gateway   bool      `json:"gateway,omitempty"`
-	Task      string    `json:"task,omitempty"` // id
-	TaskARN   string    `json:"taskArn,omitempty"`
-	IP        string    `json:"ip,omitempty"`
-	Version   string    `json:"version,omitempty"`  // of all that it was sent
+	Task      string    `json:"task"` // id
+	TaskARN   string    `json:"taskArn"`
+	IP        string    `json:"ip"`
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since,omitzero"`     // of its stream
+	Version   string    `json:"version"`            // of the configuration that is meant for it
+	Acked     string    `json:"acked"`              // of the one it has taken
+	Nack      string    `json:"nack,omitempty"`     // why it refused what it was sent last
 	NotBefore time.Time `json:"notBefore,omitzero"` // of its certificate
 	NotAfter  time.Time `json:"notAfter,omitzero"`
-	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since,omitzero"` // of its stream
-	Acked     bool      `json:"acked"`          // it took all that it was sent
-	Nack      string    `json:"nack,omitempty"` // why it refused what it was sent last
 }
 
-// MeshEdge is traffic from one node to another.
+// MeshEdge is what one task has sent to one destination since its proxy began.
 type MeshEdge struct {
-	From     string  `json:"from"`
-	To       string  `json:"to"`
-	Requests float64 `json:"requests"` // a second
-	Errors   float64 `json:"errors"`   // 5xx a second
-	P50      float64 `json:"p50"`      // milliseconds
-	P99      float64 `json:"p99"`      // milliseconds
-	MTLS     bool    `json:"mtls"`
+	Source      string           `json:"source"` // virtual node
+	SourceTask  string           `json:"sourceTask"`
+	Destination string           `json:"destination"` // virtual node or virtual service
+	Requests    int64            `json:"requests"`
+	Codes       map[string]int64 `json:"codes"` // answers by status; 0 is none at all
+	P50         float64          `json:"p50ms"`
+	P99         float64          `json:"p99ms"`
+	Handshakes  int64            `json:"handshakes"` // of TLS, that succeeded
+	TLSFailures map[string]int64 `json:"tlsFailures"`
+	Retries     int64            `json:"retries"`
+	Ejections   int64            `json:"ejections"`
+	Overflows   int64            `json:"overflows"` // requests that a connection pool had no room for
 }
 
 // RotateRequest is what POST /_slipway/mesh/rotate takes: the tasks that get new certificates.
@@ -88,13 +99,12 @@ func answer(w http.ResponseWriter, fn func() (any, error)) {
 
 // of are the meshes of the caller's scope that a name means: all of them when
 // it is empty.
-func (m *meshes) of(r *http.Request, name string) ([]appmesh.View, error) {
+func (m *meshes) of(r *http.Request, name string) ([]appmesh.Mesh, error) {
 	scope := awsapi.CallerOf(r.Context()).Scope
-	snap := m.engine.store.Snapshot()
-	var out []appmesh.View
-	for row := range appmesh.Meshes.List(snap, scope.Key("")) {
-		if v, ok := appmesh.Read(snap, scope, row.Name); ok && (name == "" || row.Name == name) {
-			out = append(out, v)
+	var out []appmesh.Mesh
+	for row := range appmesh.Meshes.List(m.engine.store.Snapshot(), scope.Key("")) {
+		if name == "" || row.Name == name {
+			out = append(out, row)
 		}
 	}
 	if name != "" && len(out) == 0 {
@@ -104,7 +114,13 @@ func (m *meshes) of(r *http.Request, name string) ([]appmesh.View, error) {
 }
 
 func (m *meshes) state(r *http.Request) (MeshState, error) {
-	all, err := m.of(r, r.URL.Query().Get("mesh"))
+	asked := MeshQuestion{Mesh: r.URL.Query().Get("mesh")}
+	if r.Method == http.MethodPost {
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			return MeshState{}, fmt.Errorf("read which mesh is asked about: %w", err)
+		}
+	}
+	all, err := m.of(r, asked.Mesh)
 	if err != nil {
 		return MeshState{}, err
 	}
@@ -114,42 +130,62 @@ func (m *meshes) state(r *http.Request) (MeshState, error) {
 	}
 	if len(all) > 1 {
 		var names []string
-		for _, v := range all {
-			names = append(names, v.Mesh.Name)
+		for _, row := range all {
+			names = append(names, row.Name)
 		}
-		return out, fmt.Errorf("there are several meshes: name one of %s with ?mesh=", strings.Join(names, ", "))
+		return out, fmt.Errorf("there are several meshes: name one of %s", strings.Join(names, ", "))
 	}
-	v := all[0]
-	out.Mesh, out.ARN = v.Mesh.Name, v.Mesh.ARN()
-	out.Nodes = append(out.Nodes, m.nodes(v)...)
+	out.Mesh, out.ARN = all[0].Name, all[0].ARN()
+	out.Nodes = append(out.Nodes, m.nodes(all[0])...)
 	if m.edges != nil {
 		out.Edges = append(out.Edges, m.edges(out.ARN)...)
 	}
 	return out, nil
 }
 
-// nodes are the proxies of a mesh, and what has none.
-func (m *meshes) nodes(v appmesh.View) (out []MeshNode) {
+// nodes are the tasks of a mesh: those whose proxies are connected, and those
+// whose task definitions say that they have one, and have not.
+func (m *meshes) nodes(row appmesh.Mesh) (out []MeshNode) {
 	connected := map[string]bool{}
-	for _, p := range m.server.Proxies(v.Mesh.ARN()) {
-		connected[p.ARN] = true
+	for _, p := range m.server.Proxies(row.ARN()) {
+		connected[p.TaskARN] = true
 		out = append(out, MeshNode{
 			Name: p.Name, ARN: p.ARN, Gateway: p.Gateway, Task: p.Task, TaskARN: p.TaskARN, IP: p.IP, Version: p.Version,
 			NotBefore: p.NotBefore, NotAfter: p.NotAfter, Connected: true, Since: p.Connected, Acked: p.Acked, Nack: p.Nack,
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(v.Nodes)) {
-		if at := v.Nodes[name].ARN(); !connected[at] {
-			out = append(out, MeshNode{Name: name, ARN: at})
+	snap := m.engine.store.Snapshot()
+	for t := range agent.Tasks.List(snap, row.Scope.ARN("ecs", "task/")) {
+		at, ok := resourceOf(t)
+		rest, within := strings.CutPrefix(at, row.ARN()+"/")
+		if !ok || !within || connected[t.ARN] || t.Stopped {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(v.Gateways)) {
-		if at := v.Gateways[name].ARN(); !connected[at] {
-			out = append(out, MeshNode{Name: name, ARN: at, Gateway: true})
+		if s, err := agent.Statuses.Get(snap, t.ARN); err == nil && s.LastStatus == agent.Stopped {
+			continue
 		}
+		kind, name, _ := strings.Cut(rest, "/")
+		out = append(out, MeshNode{Name: name, ARN: at, Gateway: kind == "virtualGateway", Task: t.ID, TaskARN: t.ARN, IP: t.IP})
 	}
-	slices.SortStableFunc(out, func(a, b MeshNode) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(out, func(a, b MeshNode) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Task, b.Task))
+	})
 	return out
+}
+
+// resourceOf is the ARN of the virtual node or gateway whose proxy a task has,
+// as its containers' environment says it (App Mesh user guide, Envoy image).
+func resourceOf(t agent.Task) (string, bool) {
+	for _, c := range t.Containers {
+		at := cmp.Or(c.Environment["APPMESH_RESOURCE_ARN"], c.Environment["APPMESH_VIRTUAL_NODE_NAME"])
+		if strings.HasPrefix(at, "mesh/") {
+			at = t.Scope.ARN("appmesh", at)
+		}
+		if at != "" {
+			return at, true
+		}
+	}
+	return "", false
 }
 
 func (m *meshes) rotate(r *http.Request) (Rotated, error) {
@@ -163,8 +199,8 @@ func (m *meshes) rotate(r *http.Request) (Rotated, error) {
 	}
 	out := Rotated{}
 	task := in.Task[strings.LastIndexByte(in.Task, '/')+1:]
-	for _, v := range all {
-		out.Certificates += m.server.Rotate(v.Mesh.ARN(), task)
+	for _, row := range all {
+		out.Certificates += m.server.Rotate(row.ARN(), task)
 	}
 	if task != "" && out.Certificates == 0 {
 		return out, fmt.Errorf("no task %s has a certificate of a mesh", in.Task)

@@ -202,8 +202,13 @@ func TestMeshFollowsTheStore(t *testing.T) {
 		w.register("task-"+string(rune('a'+want)), "10.0.3."+string(rune('1'+want)))
 	}
 
+	w.put(func(tx *store.Tx) {
+		agent.Tasks.Put(tx, agent.Task{ARN: home.ARN("ecs", "task/dev/2c3d"), Scope: home, ID: "2c3d", VPC: "vpc-1", IP: "10.0.3.1", Containers: []agent.Container{
+			{Name: "app"}, {Name: "envoy", Environment: map[string]string{"APPMESH_RESOURCE_ARN": "mesh/shop/virtualNode/payment"}},
+		}})
+	})
 	state := w.state()
-	if len(state.Nodes) != 2 || state.Nodes[0].Name != "order" || !state.Nodes[0].Connected || state.Nodes[0].Task != "0a1b" || state.Nodes[1].Connected || state.Edges == nil {
+	if len(state.Nodes) != 2 || state.Nodes[0].Name != "order" || !state.Nodes[0].Connected || state.Nodes[0].Task != "0a1b" || state.Nodes[1].Connected || state.Nodes[1].Name != "payment" || state.Edges == nil {
 		t.Errorf("%+v", state)
 	}
 	w.put(func(tx *store.Tx) { appmesh.Meshes.Delete(tx, "123456789012/us-east-1/shop") })

@@ -133,12 +133,13 @@ func (s *session) step(w wire, incremental bool) (renew time.Time, err error) {
 		if sub == nil {
 			continue
 		}
+		have := want[url]
 		if url == xdsapi.ClusterType && !s.settled(want) {
-			want[url] = with(want[url], sub.sent)
+			have = with(have, sub.sent)
 		}
-		u := sub.look(url, want[url])
+		u := sub.look(url, have)
 		if incremental {
-			u.gone = append(u.gone, sub.lacking(want[url])...)
+			u.gone = append(u.gone, sub.lacking(have)...)
 		}
 		asked := sub.due || s.asks(sub, u)
 		news := len(u.changed) > 0 || len(u.gone) > 0 && (incremental || wholesale(url))
@@ -149,7 +150,7 @@ func (s *session) step(w wire, incremental bool) (renew time.Time, err error) {
 		}
 		blocked = blocked || sub.pending && url != xdsapi.SecretType
 	}
-	s.report(own)
+	s.report(want, own)
 	return own.renew(), nil
 }
 

@@ -17,32 +17,37 @@ type Proxy struct {
 	TaskARN   string
 	IP        string
 	Connected time.Time
-	Version   string // of all that it was sent
-	Acked     bool   // it took all of that
+	Version   string // of all that it is to have
+	Acked     string // of what it took of that: the same when it is up to date, empty when it took nothing yet
 	Nack      string // why it refused the last it refused, while that is what it was sent last
 	// NotBefore and NotAfter are the times of its certificate; zero when it asked for none.
 	NotBefore, NotAfter time.Time
 }
 
 // report notes what a proxy has, for others to read.
-func (s *session) report(own secrets) {
+func (s *session) report(want map[string]set, own secrets) {
 	p := Proxy{
 		Mesh: s.place.mesh, Name: s.place.name, ARN: s.place.arn, Gateway: s.place.gateway, Task: s.caller.Task, TaskARN: s.caller.TaskARN,
-		IP: s.caller.IP.String(), Connected: s.since, Acked: true,
+		IP: s.caller.IP.String(), Connected: s.since,
 	}
-	var versions []string
+	var versions, acked []string
+	took := false
 	for _, url := range order {
 		sub := s.types[url]
 		if sub == nil {
 			continue
 		}
-		versions = append(versions, sub.version)
-		p.Acked = p.Acked && sub.acked == sub.version
+		has := sub.has(url, want[url])
+		took = took || len(has) > 0
+		versions, acked = append(versions, want[url].version()), append(acked, has.version())
 		if sub.fault != "" {
 			p.Nack = short(url) + ": " + sub.fault
 		}
 	}
 	p.Version = digest([]byte(strings.Join(versions, " ")))
+	if took {
+		p.Acked = digest([]byte(strings.Join(acked, " ")))
+	}
 	if own.cert != nil {
 		p.NotBefore, p.NotAfter = own.cert.cert.Leaf.NotBefore, own.cert.cert.Leaf.NotAfter
 	}

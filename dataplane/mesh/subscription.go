@@ -37,12 +37,12 @@ type subscription struct {
 	nonce   string          // of the response sent last
 	pending bool            // that was not answered yet
 	version string          // sent last
-	acked   string          // version taken last
+	taken   set             // as the client took it last
 	fault   string          // why the version sent last was refused
 }
 
 func newSubscription() *subscription {
-	return &subscription{names: map[string]bool{}, sent: set{}, missing: map[string]bool{}}
+	return &subscription{names: map[string]bool{}, sent: set{}, taken: set{}, missing: map[string]bool{}}
 }
 
 // replace wants names, and no others (state of the world).
@@ -64,6 +64,7 @@ func (s *subscription) replace(url string, names []string) {
 	for n := range s.names {
 		if !next[n] {
 			delete(s.sent, n)
+			delete(s.taken, n)
 		}
 	}
 	s.names = next
@@ -79,6 +80,7 @@ func (s *subscription) change(url string, more, less []string, versions map[stri
 		s.due = s.wild
 		for n, v := range versions {
 			s.sent[n] = &resource{name: n, version: v}
+			s.taken[n] = s.sent[n]
 		}
 	}
 	for _, n := range less {
@@ -87,6 +89,7 @@ func (s *subscription) change(url string, more, less []string, versions map[stri
 		}
 		delete(s.names, n)
 		delete(s.sent, n)
+		delete(s.taken, n)
 		delete(s.missing, n)
 	}
 	for _, n := range more {
@@ -119,7 +122,7 @@ func (s *subscription) answered(nonce, fault string) bool {
 	}
 	s.pending, s.fault = false, fault
 	if fault == "" {
-		s.acked = s.version
+		s.taken = maps.Clone(s.sent)
 	}
 	return true
 }
@@ -151,6 +154,18 @@ func (s *subscription) lacking(want set) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// has is what the client took of what it is to have: all of it means that it
+// is up to date.
+func (s *subscription) has(url string, want set) set {
+	out := set{}
+	for n, r := range s.taken {
+		if want[n] != nil || wholesale(url) {
+			out[n] = r
+		}
+	}
+	return out
 }
 
 // tell notes an update as sent.
