@@ -16,6 +16,7 @@ type packet struct {
 	protocol   int
 	port       int // or the type of ICMP
 	code       int
+	uid, gid   uint32
 	notTheirs  bool // belongs to a connection that exists
 	stateWrong bool
 }
@@ -70,6 +71,7 @@ func (r Ruleset) matches(m Match, p packet) bool {
 	}
 	switch {
 	case m.Loopback, m.State == Established && !p.notTheirs, m.State == Invalid && !p.stateWrong,
+		m.Owner.Of == ByUser && m.Owner.ID != p.uid, m.Owner.Of == ByGroup && m.Owner.ID != p.gid,
 		m.Forged && r.Bindings[Binding{p.link, p.src}], !peer(m.Src, p.src), !peer(m.Dst, p.dst):
 		return false
 	case m.Protocol == 0:

@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -82,6 +85,56 @@ func words(m Match) string {
 	add(m.Do == Reset, "reset")
 	add(m.Do == DNAT, "redirect %s", m.To)
 	return strings.Join(w, " ")
+}
+
+// For any interception and any packet the rules do what proxyConfiguration says.
+func TestInterceptionsDecideAsDocumented(t *testing.T) {
+	own := ip("10.0.3.5")
+	addrs := []netip.Addr{own, ip("127.0.0.1"), ip("127.9.9.9"), ip("10.0.3.6"), ip("192.0.2.1"), Metadata, ip("10.0.0.2")}
+	ports, ids := []uint16{22, 53, 80, 8080, MeshPort}, []uint32{0, 1000, 1337}
+	rapid.Check(t, func(t *rapid.T) {
+		some := func(name string) []uint16 {
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(ports), 0, 3, rapid.ID[uint16]).Draw(t, name)
+		}
+		i := Interception{IngressPort: 15000, EgressPort: 15001, AppPorts: some("app ports"), EgressIgnoredPorts: some("ignored ports")}
+		if rapid.Bool().Draw(t, "by user") {
+			i.IgnoredUID = new(rapid.SampledFrom(ids).Draw(t, "ignored user"))
+		}
+		if i.IgnoredUID == nil || rapid.Bool().Draw(t, "by group") {
+			i.IgnoredGID = new(rapid.SampledFrom(ids).Draw(t, "ignored group"))
+		}
+		for _, block := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"169.254.170.2/32", "10.0.0.0/16", "192.0.2.9/24", "0.0.0.0/0", "::/0"}), 0, 2, rapid.ID[string]).Draw(t, "ignored addresses") {
+			i.EgressIgnoredIPs = append(i.EgressIgnoredIPs, prefix(block))
+		}
+		r := i.Compile(own)
+		local := func(a netip.Addr) bool { return a == own || loopback.Contains(a) }
+		for range 50 {
+			p := packet{
+				src: rapid.SampledFrom(addrs).Draw(t, "src"), dst: rapid.SampledFrom(addrs).Draw(t, "dst"), protocol: rapid.SampledFrom([]int{TCP, UDP}).Draw(t, "protocol"),
+				port: int(rapid.SampledFrom(ports).Draw(t, "port")), uid: rapid.SampledFrom(ids).Draw(t, "user"), gid: rapid.SampledFrom(ids).Draw(t, "group"),
+			}
+			isProxy := i.IgnoredUID != nil && *i.IgnoredUID == p.uid || i.IgnoredGID != nil && *i.IgnoredGID == p.gid
+			ignored := slices.Contains(i.EgressIgnoredPorts, uint16(p.port)) ||
+				slices.ContainsFunc(i.EgressIgnoredIPs, func(b netip.Prefix) bool { return b.Contains(p.dst) })
+			var out, in netip.AddrPort
+			if p.protocol == TCP && !local(p.dst) && !isProxy && !ignored {
+				out = netip.MustParseAddrPort("127.0.0.1:15001")
+			}
+			if p.protocol == TCP && !local(p.src) && slices.Contains(i.AppPorts, uint16(p.port)) {
+				in = netip.AddrPortFrom(own, 15000)
+			}
+			if _, to := r.chain(intercepted, p); to != out {
+				t.Fatalf("%+v goes out to %s, want %s: %+v", p, to, out, i)
+			}
+			if _, to := r.chain(redirect, p); to != in {
+				t.Fatalf("%+v comes in at %s, want %s: %+v", p, to, in, i)
+			}
+			closed := p.protocol == TCP && p.dst == Metadata && p.port == MeshPort && !isProxy
+			if action, _ := r.chain(guard, p); (action == Reset) != closed {
+				t.Fatalf("%+v: guard does %d: %+v", p, action, i)
+			}
+		}
+	})
 }
 
 func TestInterceptionsThatCannotBe(t *testing.T) {
