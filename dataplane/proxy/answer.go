@@ -43,6 +43,8 @@ type answer struct {
 	kind     string // content type
 	location string
 	body     string
+	// overloaded tells the client's own proxy that trying again does harm.
+	overloaded bool
 }
 
 func errorAnswer(status int) answer {
@@ -126,6 +128,9 @@ func appendAnswer(out []byte, a answer, set *Settings, fields []byte, head, keep
 		out = append(out, "\r\n"...)
 	}
 	out = append(out, fields...)
+	if a.overloaded {
+		out = append(out, "X-Envoy-Overloaded: true\r\n"...)
+	}
 	if a.location != "" {
 		out = append(append(append(out, "Location: "...), a.location...), "\r\n"...)
 	}

@@ -168,6 +168,7 @@ type pump struct {
 	got  int64
 	// moved is told of the bytes that have come; nil: nobody.
 	moved func(n int64)
+	tape  *replay // of what is sent; nil: none
 }
 
 // errSource and errSink tell which side of a copy broke.
@@ -183,6 +184,14 @@ func (e errSink) Unwrap() error   { return e.error }
 // wait for input, so that streams flow. The error is an errSource (also for
 // malformed chunks) or an errSink.
 func (p *pump) run() error {
+	if p.tape != nil && len(p.tape.kept) > 0 {
+		if err := p.emit(p.tape.kept); err != nil {
+			return errSink{err}
+		}
+	}
+	if p.tape != nil && p.tape.done {
+		return p.finish(p.tape.trailer)
+	}
 	for {
 		data, trailer, st, f := p.body.next(p.src)
 		switch {
@@ -193,10 +202,16 @@ func (p *pump) run() error {
 			if p.moved != nil {
 				p.moved(int64(len(data)))
 			}
+			if p.tape != nil {
+				p.tape.add(data)
+			}
 			if err := p.emit(data); err != nil {
 				return errSink{err}
 			}
 		case st == done:
+			if p.tape != nil {
+				p.tape.done, p.tape.trailer = true, bytes.Clone(trailer)
+			}
 			return p.finish(trailer)
 		default:
 			if err := p.dst.flush(); err != nil {

@@ -1,5 +1,7 @@
 package proxy
 
+import "errors"
+
 // carry takes a connection to a target and bytes both ways, whatever they
 // mean.
 func (c *conn) carry(v *virtual) {
@@ -54,11 +56,15 @@ func (c *conn) reach(v *virtual, g *group) *upstream {
 			return nil
 		}
 		t.acquire()
-		u, err := t.get(c.srv.ctx, nanos(), true, true)
+		u, err := t.get(c.srv.ctx, nanos(), want{fresh: true})
 		if err == nil {
 			return u
 		}
 		t.release()
+		if errors.Is(err, errOverflow) {
+			return nil
+		}
+		t.failed()
 		not.add(t)
 	}
 	return nil

@@ -90,7 +90,9 @@ func (c *conn) serve() {
 	for {
 		ready := false
 		if c.raw != nil {
-			c.state = running
+			// The deadline may have passed while a long exchange did not read, or have cut a body off.
+			c.state, c.src.timeout = running, c.chain.idle
+			c.src.guard(nanos())
 			err := c.raw.Read(step)
 			c.idle.Store(false)
 			c.snk.fd = 0
@@ -163,7 +165,7 @@ func (c *conn) step(fd uintptr) bool {
 // stay waits for the next request, within the idle timeout.
 func (c *conn) stay() bool {
 	c.src.timeout = c.chain.idle
-	c.src.guard(max(c.rec.start, c.opened))
+	c.src.guard(max(c.rec.end, c.opened))
 	c.rest()
 	c.idle.Store(true)
 	if c.sock.closing.Load() {

@@ -16,6 +16,10 @@ type group struct {
 	roster atomic.Pointer[roster]
 	turn   atomic.Uint32
 
+	slots    slots
+	interval time.Duration // of looking for outliers; 0: none
+	stop     func()        // ends the looking
+
 	mu        sync.Mutex
 	originals map[netip.AddrPort]*target // of Group.Original, see original
 }
@@ -40,7 +44,7 @@ type member struct {
 
 // tried are the targets a request has failed on already.
 type tried struct {
-	t [3]*target
+	t [8]*target
 	n int
 }
 
@@ -71,18 +75,28 @@ func (g *group) pick(r *roster, dst netip.AddrPort, rnd *random, now int64, not 
 	if n == 0 {
 		return nil
 	}
-	ok := func(m *member) bool { return m.avoid.Load() < now && !not.has(m.target) }
+	ok := func(m *member) bool { return m.avoid.Load() < now && !m.ejected.Load() && !not.has(m.target) }
 	if m := g.choose(r, rnd, now, ok); m != nil {
 		return m.target
 	}
-	// All are avoided: any that was not tried yet.
-	at := int(rnd.next() % uint32(n))
+	// All are avoided: any that was not tried yet. One that is ejected is taken only when all are, as when the others have
+	// left the group.
+	at, out, last := int(rnd.next()%uint32(n)), 0, (*target)(nil)
 	for i := range n {
-		if m := r.usable[(at+i)%n]; !not.has(m.target) {
+		switch m := r.usable[(at+i)%n]; {
+		case m.ejected.Load():
+			out++
+			if !not.has(m.target) {
+				last = m.target
+			}
+		case !not.has(m.target):
 			return m.target
 		}
 	}
-	return nil
+	if out < n {
+		return nil
+	}
+	return last
 }
 
 func (g *group) choose(r *roster, rnd *random, now int64, ok func(*member) bool) *member {

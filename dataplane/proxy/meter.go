@@ -18,58 +18,15 @@ type meter struct {
 	received  atomic.Int64 // bytes from clients
 	sent      atomic.Int64 // bytes to clients
 	latency   histogram    // from request sent to first byte of the response
+	retries   atomic.Int64
+	retriesOK atomic.Int64
+	exhausted atomic.Int64 // retries there was no more of
+	perTry    atomic.Int64 // tries that took too long
+	timeouts  atomic.Int64 // exchanges that did
+	overflows atomic.Int64 // of groups
+	ejections atomic.Int64 // likewise
 	tcp       tcpMeter
 	tls       tlsMeter // of groups: with targets
-}
-
-// Stats is a reading of counters; all of them only grow, but for the gauges
-// Active and Inflight.
-type Stats struct {
-	Requests      int64
-	Target        [6]int64 // responses by first digit of the status: Target[2] = 2XX
-	Own           [6]int64 // answers made by the proxy itself
-	Own500        int64
-	Own502        int64
-	Own503        int64
-	Own504        int64
-	Redirects     int64
-	Fixed         int64
-	ConnErrors    int64 // failed connections to targets
-	BytesReceived int64
-	BytesSent     int64
-	Latency       Histogram
-
-	NewConns      int64 // of owners: client connections accepted
-	ActiveConns   int64
-	RejectedConns int64
-	TLSErrors     int64
-	// UnmatchedConns are client connections that fit no chain. Those of a socket count for the owner of its first listener.
-	UnmatchedConns int64
-
-	TCP TCPStats
-	TLS TLSStats // of groups: handshakes with targets
-
-	Targets []TargetStats // of groups
-}
-
-// TargetStats is a reading of one target.
-type TargetStats struct {
-	Addr     string
-	Requests int64
-	Inflight int64
-	Idle     int // pooled connections
-}
-
-func (m *meter) read() Stats {
-	s := Stats{
-		Requests: m.requests.Load(), Redirects: m.redirects.Load(), Fixed: m.fixed.Load(), ConnErrors: m.connErrs.Load(),
-		BytesReceived: m.received.Load(), BytesSent: m.sent.Load(), Latency: m.latency.read(), TCP: m.tcp.read(), TLS: m.tls.read(),
-		Own500: m.status[0].Load(), Own502: m.status[1].Load(), Own503: m.status[2].Load(), Own504: m.status[3].Load(),
-	}
-	for i := range m.target {
-		s.Target[i], s.Own[i] = m.target[i].Load(), m.own[i].Load()
-	}
-	return s
 }
 
 func (m *meter) answered(status int) {

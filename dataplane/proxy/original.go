@@ -15,11 +15,11 @@ func (g *group) original(dst netip.AddrPort, not *tried) *target {
 		return nil
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	t := g.originals[dst]
+	var old []*target
 	if t == nil {
 		if len(g.originals) >= maxOriginals {
-			g.trim(func(*target) bool { return true })
+			old = g.trim(func(*target) bool { return true })
 		}
 		t = newTarget(g.srv, g, dst.String())
 		if g.originals == nil {
@@ -27,20 +27,39 @@ func (g *group) original(dst netip.AddrPort, not *tried) *target {
 		}
 		g.originals[dst] = t
 	}
+	g.mu.Unlock()
+	for _, o := range old {
+		o.close(false)
+	}
 	if not.has(t) {
 		return nil
 	}
 	return t
 }
 
-// trim drops the targets of Group.Original with nothing in flight that drop
-// says so of. Caller holds g.mu.
-func (g *group) trim(drop func(*target) bool) {
+// trim takes out the targets of Group.Original with nothing in flight that
+// drop says so of. Caller holds g.mu, and closes them without it.
+func (g *group) trim(drop func(*target) bool) (old []*target) {
 	for addr, t := range g.originals {
 		if t.inflight.Load() == 0 && drop(t) {
 			delete(g.originals, addr)
-			t.close(false)
+			old = append(old, t)
 		}
+	}
+	return old
+}
+
+// reap closes connections nobody has used for a while, and forgets the
+// targets of Group.Original that have none left.
+func (g *group) reap(now int64) {
+	for _, t := range g.targets() {
+		t.reap(now)
+	}
+	g.mu.Lock()
+	old := g.trim(func(t *target) bool { return t.pooled() == 0 })
+	g.mu.Unlock()
+	for _, t := range old {
+		t.close(false)
 	}
 }
 

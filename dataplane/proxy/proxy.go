@@ -203,6 +203,7 @@ func (s *Server) applyGroups(groups []Group) (gone []*target) {
 		if !seen[id] {
 			gone = append(gone, g.targets()...)
 			s.h2.forget(g)
+			g.watch(nil)
 			delete(s.groups, id)
 		}
 	}
@@ -220,6 +221,8 @@ func (s *Server) applyGroup(cfg Group) (gone []*target) {
 	old := g.roster.Load()
 	next := newRoster(cfg, old, func(addr string) *target { return newTarget(s, g, addr) })
 	g.roster.Store(next)
+	g.watch(cfg.Outlier)
+	g.settle() // limits may have been raised
 	for _, m := range next.all {
 		was := m.draining.Swap(m.state == Draining)
 		if m.state == Draining && !was && m.inflight.Load() == 0 {
@@ -295,12 +298,7 @@ func (s *Server) reap() {
 		case <-tick.C:
 		}
 		for _, g := range s.allGroups() {
-			for _, t := range g.targets() {
-				t.reap(nanos())
-			}
-			g.mu.Lock()
-			g.trim(func(t *target) bool { return t.pooled() == 0 })
-			g.mu.Unlock()
+			g.reap(nanos())
 		}
 	}
 }
@@ -373,8 +371,12 @@ func (s *Server) Groups() map[string]Stats {
 	out := map[string]Stats{}
 	for id, g := range s.groups {
 		st := g.meter.read()
+		st.Pending = g.slots.waiting.Load()
 		for _, t := range g.targets() {
-			st.Targets = append(st.Targets, TargetStats{t.addr, t.requests.Load(), t.inflight.Load(), t.pooled()})
+			st.Targets = append(st.Targets, t.read())
+			if t.ejected.Load() {
+				st.Ejected++
+			}
 		}
 		slices.SortFunc(st.Targets, func(a, b TargetStats) int { return compare(a.Addr, b.Addr) })
 		out[id] = st

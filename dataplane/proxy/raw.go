@@ -116,9 +116,14 @@ func (u *upstream) roundTrip(out []byte, now int64, wait bool) (wrote bool, err 
 	}
 	u.src.guard(now)
 	t.out, t.wrote, t.sent, t.err = out, 0, false, nil
-	err = t.raw.Read(t.step)
-	if err == nil {
-		err = t.err
+	for {
+		if err = t.raw.Read(t.step); err == nil {
+			err = t.err
+			break
+		}
+		if !t.sent || !u.src.extend(err) {
+			break
+		}
 	}
 	u.snk.sent += int64(t.wrote)
 	t.out = nil

@@ -14,6 +14,7 @@ type record struct {
 	start    int64 // nanos: head received
 	sent     int64 // given to the target
 	first    int64 // first byte of the response
+	end      int64
 	wall     time.Time
 	virtual  *virtual
 	route    *route
@@ -95,6 +96,7 @@ func quoteInto(out, b []byte) []byte {
 // finish counts the request and writes its log line.
 func (s *Server) finish(rec *record) {
 	end := nanos()
+	rec.end = end
 	v := rec.virtual
 	if v == nil {
 		return

@@ -22,5 +22,6 @@ func (u *upstream) refused(err error) bool {
 	g := u.target.group
 	g.meter.tls.other.Add(1)
 	g.meter.connErrs.Add(1)
+	u.target.refusal.Add(1)
 	return true
 }

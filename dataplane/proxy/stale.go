@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// stale reports whether the peer of an idle connection has closed it, or
+// isStale reports whether the peer of an idle connection has closed it, or
 // sent what nobody asked for: both end its use. Connections without a file
 // descriptor are taken to be fine.
-func stale(nc net.Conn) bool {
+func isStale(nc net.Conn) bool {
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // under TLS
 		nc = t.NetConn()
 	}

@@ -38,17 +38,36 @@ type source struct {
 	drained bool  // the last raw read left the socket empty
 	until   int64 // current deadline, in nanos
 	timeout time.Duration
-	active  *activity // of the whole exchange, while bodies stream; else nil
+	began   int64        // when the wait began
+	limit   atomic.Int64 // nanos when waiting is over whatever moves; 0 = never
+	active  *activity    // of the whole exchange, while bodies stream; else nil
 }
 
 var errFull = errors.New("proxy: message element exceeds the buffer")
 
 func (s *source) buffered() []byte { return s.buf[s.r:s.w] }
 
+// guard sets the deadline of a wait. Under a limit one that is too early will
+// do: it is moved when it has passed, so that here, too, a busy connection
+// seldom sets one.
 func (s *source) guard(now int64) {
+	s.began = now
+	if limit := s.limit.Load(); limit != 0 {
+		if end := min(limit, now+int64(s.timeout)); s.until > end || s.until <= now {
+			s.deadline(end)
+		}
+		return
+	}
 	if s.until-now < int64(s.timeout) {
-		s.until = now + int64(s.timeout) + int64(s.timeout)/8
-		_ = s.nc.SetReadDeadline(epoch.Add(time.Duration(s.until)))
+		s.deadline(now + int64(s.timeout) + int64(s.timeout)/8)
+	}
+}
+
+// hasten sets a limit while another goroutine may be waiting.
+func (s *source) hasten(limit int64) {
+	s.limit.Store(limit)
+	if limit != 0 {
+		_ = s.nc.SetReadDeadline(epoch.Add(time.Duration(limit)))
 	}
 }
 
@@ -120,18 +139,24 @@ func (s *source) read(limit int) error {
 	return err
 }
 
-// extend moves the deadline when it passed while the other direction of the
-// exchange was busy.
+// extend moves a deadline that passed while the other direction of the
+// exchange was busy, or that was too early, and reports whether it did.
 func (s *source) extend(err error) bool {
-	if s.active == nil || s.active.cut.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+	limit := s.limit.Load()
+	if s.active == nil && limit == 0 || s.active != nil && s.active.cut.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	now := nanos()
-	left := s.active.last.Load() + int64(s.timeout) - now
-	if left <= 0 {
+	now, end := nanos(), s.began
+	if s.active != nil {
+		end = s.active.last.Load()
+	}
+	if end += int64(s.timeout); limit != 0 {
+		end = min(end, limit)
+	}
+	if end <= now {
 		return false
 	}
-	s.deadline(now + left)
+	s.deadline(end)
 	return true
 }
 

@@ -22,6 +22,13 @@ type target struct {
 	avoid    atomic.Int64 // nanos until which new requests go elsewhere
 	draining atomic.Bool
 
+	errors  atomic.Int64 // answers of 500 and above
+	refusal atomic.Int64 // connections that failed
+	fails   atomic.Int64 // failures in a row, see Outlier
+	ejected atomic.Bool
+	times   int   // ejections in a row; of group.mu
+	back    int64 // when it may come back; of group.mu
+
 	mu    sync.Mutex
 	idle  []*upstream
 	conns map[*upstream]struct{}
@@ -55,44 +62,73 @@ const (
 
 var errGone = errors.New("target deregistered")
 
-// get takes a pooled connection, the latest used first, or dials; with fresh
-// it dials. careful looks at every pooled connection before it is used, for
-// requests that cannot be sent again.
-func (t *target) get(ctx context.Context, now int64, fresh, careful bool) (*upstream, error) {
-	for !fresh {
-		t.mu.Lock()
-		n := len(t.idle)
-		if n == 0 {
-			t.mu.Unlock()
-			break
+// want is what a request needs of a connection.
+type want struct {
+	fresh   bool          // no pooled one
+	careful bool          // it cannot be sent again: look whether a pooled one is still open
+	limit   int64         // nanos when there is no time left; 0 = never
+	wait    time.Duration // for one to become free, where their number is limited; 0: not at all
+}
+
+// get takes a pooled connection, the latest used first, or dials.
+func (t *target) get(ctx context.Context, now int64, w want) (*upstream, error) {
+	if !w.fresh {
+		for u := t.pop(); u != nil; u = t.pop() {
+			if u.fit(now, w.careful) {
+				return u, nil
+			}
 		}
-		u := t.idle[n-1]
-		t.idle[n-1] = nil
-		t.idle = t.idle[:n-1]
-		t.mu.Unlock()
-		if u.outdated() {
-			u.discard()
-			continue
-		}
-		// A target may have closed it meanwhile: look, unless it was used
-		// just now.
-		if (careful || now-u.since > int64(trustedIdle)) && stale(u.src.nc) {
-			u.discard()
-			continue
-		}
-		u.reused = true
+	}
+	u, err := t.group.reserve(ctx, t, w)
+	switch {
+	case err != nil:
+		return nil, err
+	case u == nil:
+		return t.dial(ctx, w.limit)
+	case u.fit(now, true):
 		return u, nil
 	}
-	return t.dial(ctx)
+	return t.get(ctx, now, w)
+}
+
+// pop takes a connection out of the pool, nil when it is empty.
+func (t *target) pop() *upstream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.idle)
+	if n == 0 {
+		return nil
+	}
+	u := t.idle[n-1]
+	t.idle[n-1] = nil
+	t.idle = t.idle[:n-1]
+	return u
+}
+
+// fit reports whether a pooled connection can be used, and discards it if
+// not. A target may have closed it meanwhile: look, unless it was used just
+// now.
+func (u *upstream) fit(now int64, careful bool) bool {
+	if u.outdated() || (careful || now-u.since > int64(trustedIdle)) && isStale(u.src.nc) {
+		u.discard()
+		return false
+	}
+	u.reused = true
+	return true
 }
 
 // outdated reports whether the group's trust or identity has changed since the
 // connection was made.
 func (u *upstream) outdated() bool { return u.tls != u.target.group.roster.Load().cfg.TLS }
 
-func (t *target) dial(ctx context.Context) (*upstream, error) {
+// dial makes a connection in a slot that was reserved.
+func (t *target) dial(ctx context.Context, limit int64) (*upstream, error) {
 	ro := t.group.roster.Load()
-	ctx, cancel := context.WithTimeout(ctx, ro.cfg.ConnectTimeout)
+	within := ro.cfg.ConnectTimeout
+	if limit != 0 {
+		within = min(within, time.Duration(limit-nanos()))
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	nc, err := t.srv.opts.Dial(ctx, ro.cfg.Network, t.addr)
 	if err == nil && ro.tls != nil {
@@ -105,19 +141,28 @@ func (t *target) dial(ctx context.Context) (*upstream, error) {
 		nc = tc
 	}
 	if err != nil {
+		t.group.freed()
+		if past(limit) {
+			return nil, err
+		}
 		t.group.meter.connErrs.Add(1)
+		t.refusal.Add(1)
 		t.avoid.Store(nanos() + int64(avoidFor))
 		return nil, err
 	}
 	u := &upstream{target: t, src: source{nc: nc}, snk: sink{nc: nc}, tls: ro.cfg.TLS}
 	u.prepare(nc)
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.cut {
+	cut := t.cut
+	if !cut {
+		t.conns[u] = struct{}{}
+	}
+	t.mu.Unlock()
+	if cut {
 		_ = nc.Close()
+		t.group.freed()
 		return nil, errGone
 	}
-	t.conns[u] = struct{}{}
 	return u, nil
 }
 
@@ -138,19 +183,29 @@ func (u *upstream) put(now int64) {
 	}
 	t.idle = append(t.idle, u)
 	t.mu.Unlock()
+	t.group.settle()
 }
 
 // discard closes the connection and forgets it.
 func (u *upstream) discard() {
-	_ = u.src.nc.Close()
-	t := u.target
-	t.mu.Lock()
-	delete(t.conns, u)
-	t.mu.Unlock()
+	if u.end() {
+		u.target.group.freed()
+	}
 	u.src.r, u.src.w = 0, 0
 	u.src.release()
 	putBuf(u.snk.out)
 	u.snk.out = nil
+}
+
+// end closes the connection and reports whether its slot is to be given back.
+func (u *upstream) end() bool {
+	_ = u.src.nc.Close()
+	t := u.target
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, held := t.conns[u]
+	delete(t.conns, u)
+	return held
 }
 
 // pooled is how many connections wait to be used again.
@@ -196,14 +251,12 @@ func (t *target) close(cut bool) {
 	t.idle = nil
 	if cut {
 		ends = slices.Collect(maps.Keys(t.conns))
-		clear(t.conns)
-	}
-	for _, u := range ends {
-		delete(t.conns, u)
 	}
 	t.mu.Unlock()
 	for _, u := range ends {
-		_ = u.src.nc.Close()
+		if u.end() {
+			t.group.freed()
+		}
 	}
 }
 

@@ -5,11 +5,43 @@ import (
 	"time"
 )
 
+// maxKept is how much of a body is kept to be sent again.
+const maxKept = 64 << 10
+
+// replay is a body on its way, and what of it was sent.
+type replay struct {
+	body    body // as far as it was read
+	wrap    bool // sent in chunks
+	keep    bool // it may be sent again
+	begun   bool
+	over    bool // too long to be kept
+	done    bool // read to its end
+	kept    []byte
+	trailer []byte
+}
+
+// add keeps a piece of the body.
+func (p *replay) add(data []byte) {
+	switch {
+	case !p.keep || p.over:
+	case len(p.kept)+len(data) > maxKept:
+		p.over, p.kept = true, nil
+	default:
+		p.kept = append(p.kept, data...)
+	}
+}
+
+// replayable reports whether the request can be sent once more. No upload is
+// going on.
+func (x *exchange) replayable() bool {
+	return !x.streaming || !x.sent.begun || x.sent.keep && !x.sent.over
+}
+
 // startUpload lets a goroutine carry the request's body while this one waits
 // for the response, so that a target may answer before it has read all.
 func (x *exchange) startUpload() int {
 	c, u := x.c, x.u
-	if c.req.expect && c.src.r == c.src.w {
+	if c.req.expect && c.src.r == c.src.w && !x.sent.begun {
 		c.snk.out = append(scratch(c.snk.out), "HTTP/1.1 100 Continue\r\n\r\n"...)
 		if c.snk.flush() != nil {
 			return 460
@@ -17,11 +49,17 @@ func (x *exchange) startUpload() int {
 	}
 	c.logHead(nil)
 	x.share(&c.moves)
-	p := &pump{body: newBody(c.req.length), src: &c.src, dst: &u.snk, wrap: c.req.length < 0}
+	x.sent.begun = true
+	p := &pump{body: x.sent.body, src: &c.src, dst: &u.snk, wrap: x.sent.wrap, tape: &x.sent}
 	x.upload = make(chan error, 1)
 	go func() {
 		err := p.run()
 		c.rec.in += p.got
+		x.sent.body = p.body
+		if err == nil {
+			x.clock(nanos()) // the time the target has begins when it has all
+			u.src.hasten(x.tryLimit.Load())
+		}
 		x.upload <- err
 		var side errSource
 		if errors.As(err, &side) {
@@ -44,7 +82,6 @@ func (x *exchange) uploadFault(wait error) int {
 	if !errors.As(err, &side) {
 		return 0
 	}
-	x.keep = false
 	var f *fault
 	switch {
 	case errors.As(err, &f):
@@ -58,18 +95,19 @@ func (x *exchange) uploadFault(wait error) int {
 }
 
 // endUpload ends the body's goroutine and tells how the body ended. A body
-// that is still coming is cut off, and with it the connection's reuse.
+// that is still coming is cut off; it may go on to another target.
 func (x *exchange) endUpload() error {
 	var err error
+	c, u := x.c, x.u
 	select {
 	case err = <-x.upload:
 	default:
-		x.c.moves.cut.Store(true)
-		_ = x.c.src.nc.SetReadDeadline(time.Unix(1, 0))
-		_ = x.u.snk.nc.SetWriteDeadline(time.Unix(1, 0))
-		if err = <-x.upload; err == nil {
-			x.c.src.until, x.u.snk.until = 0, 0 // it was just done: deadlines are to be set anew
-		} else if isTimeout(err) {
+		c.moves.cut.Store(true)
+		_ = c.src.nc.SetReadDeadline(time.Unix(1, 0))
+		_ = u.snk.nc.SetWriteDeadline(time.Unix(1, 0))
+		err = <-x.upload
+		c.src.until, u.snk.until = 0, 0 // to be set anew
+		if isTimeout(err) {
 			if errors.As(err, new(errSource)) {
 				err = errSource{errCut}
 			} else {
@@ -77,13 +115,18 @@ func (x *exchange) endUpload() error {
 			}
 		}
 	}
-	if err != nil {
-		x.keep, x.c.linger = false, true
-	}
-	x.c.req.length = 0
+	c.req.length = 0
 	x.share(nil)
 	x.upload = nil
 	return err
+}
+
+// unread says that a body was not read to its end: the connection is not to
+// be used again.
+func (x *exchange) unread() {
+	if x.streaming && x.sent.begun && !x.sent.done {
+		x.keep, x.c.linger = false, true
+	}
 }
 
 // share makes both directions count each other's bytes as activity.

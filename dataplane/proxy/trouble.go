@@ -1,0 +1,33 @@
+package proxy
+
+// Why a request has no answer of a target, in Envoy's words, which are what
+// clients of a mesh are told (Envoy, "Response code details").
+const (
+	whyNoTarget = "no healthy upstream"
+	whyTimeout  = "upstream request timeout"
+	whyOverflow = "overflow"
+	whyConnect  = "connection failure"
+	whyReset    = "connection termination"
+	whyProtocol = "protocol error"
+)
+
+// answer is what the client gets instead of a target's response. A load
+// balancer's clients get its page, those of a Plain listener what Envoy says:
+// 503 for a target that failed, so that a retry policy of theirs sees it.
+func (x *exchange) answer(status int) answer {
+	if !x.v.cfg.Settings.Plain {
+		a := errorAnswer(status)
+		a.overloaded = x.why == whyOverflow
+		return a
+	}
+	a := answer{status: status, kind: "text/plain", body: x.why}
+	switch x.why {
+	case whyConnect, whyReset, whyOverflow:
+		a.status = 503
+		fallthrough
+	case whyProtocol:
+		a.body = "upstream connect error or disconnect/reset before headers. reset reason: " + x.why
+	}
+	a.overloaded = x.why == whyOverflow
+	return a
+}
