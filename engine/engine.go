@@ -191,7 +191,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	e.closers = append(e.closers, readings.Close)
 	e.runners = append(e.runners, collect.New(collect.Config{
-		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Log: e.log, Speed: e.set.Speed,
+		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Sidecars: e.meshes, Log: e.log, Speed: e.set.Speed,
 	}).Run)
 
 	e.ecs = ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Capacity: e.set.capacity(), Sessions: e.sessions})

@@ -63,6 +63,7 @@ func (e *Engine) openMeshes() error {
 	}
 	m := &meshes{engine: e, dir: dir, keys: keys, known: map[string]knownMesh{}, found: map[string][]foundNode{}}
 	m.server = mesh.New(mesh.Config{Who: m.who, Authority: m.authority, Log: e.log})
+	m.edges = m.traffic
 	e.meshes = m
 	var uids []string
 	for row := range appmesh.Meshes.List(e.store.Snapshot(), "") {

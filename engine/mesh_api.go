@@ -80,6 +80,9 @@ func (e *Engine) meshHandlers(mux *http.ServeMux) {
 	mux.Handle(meshPath, e.mux.GuardRead(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return e.meshes.state(r) })
 	}))
+	mux.Handle(meshPath+"/verify", e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (any, error) { return e.meshes.verify(r) })
+	}))
 	mux.Handle(meshPath+"/rotate", e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return e.meshes.rotate(r) })
 	}))

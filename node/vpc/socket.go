@@ -136,14 +136,20 @@ func (n *Network) dial(ctx context.Context, vpcID string, source netip.Addr, net
 // Network is "tcp" or "udp", the address numeric. An interception takes the
 // connection for the application's.
 func (n *Network) DialTask(ctx context.Context, vpcID, eni, network, addr string) (net.Conn, error) {
-	c, err := n.dialInside(ctx, vpcID, eni, network, addr)
+	return n.DialTaskAs(ctx, vpcID, eni, 0, network, addr)
+}
+
+// DialTaskAs does so as a user: a connection of the task's proxy, by the user
+// that its interception ignores, goes out as it is.
+func (n *Network) DialTaskAs(ctx context.Context, vpcID, eni string, uid int, network, addr string) (net.Conn, error) {
+	c, err := n.dialInside(ctx, vpcID, eni, uid, network, addr)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: textAddr{network, addr}, Err: fmt.Errorf("in %s: %w", eni, err)}
 	}
 	return c, nil
 }
 
-func (n *Network) dialInside(ctx context.Context, vpcID, eni, network, addr string) (net.Conn, error) {
+func (n *Network) dialInside(ctx context.Context, vpcID, eni string, uid int, network, addr string) (net.Conn, error) {
 	to, kind, err := destination(network, addr)
 	if err != nil {
 		return nil, err
@@ -157,6 +163,9 @@ func (n *Network) dialInside(ctx context.Context, vpcID, eni, network, addr stri
 	done := make(chan error)
 	go lock(func() {
 		err := joinNetns(int(ns.Fd()))
+		if err == nil && uid != 0 {
+			_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0) // of this thread, which ends here; a socket is its maker's
+		}
 		if err == nil {
 			fd, err = socket(kind)
 		}

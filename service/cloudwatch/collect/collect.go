@@ -1,6 +1,6 @@
 // Package collect measures the platform for CloudWatch: what tasks use
-// (AWS/ECS, ECS/ContainerInsights) and what load balancers serve
-// (AWS/ApplicationELB).
+// (AWS/ECS, ECS/ContainerInsights), what load balancers serve
+// (AWS/ApplicationELB), and who calls whom in meshes (Slipway/Mesh).
 //
 // A pass reads every counter once; what goes into the metric store is the
 // difference of two readings, a pure function of them and of the rows. A pass
@@ -43,6 +43,7 @@ type Config struct {
 	Metrics   *metrics.Store
 	Tasks     Tasks
 	Balancers Balancers
+	Sidecars  Sidecars     // nil: there are no meshes
 	Log       *slog.Logger // default: slog.Default()
 	// Every is the time between two passes at clock speed 1; default 20 s,
 	// which is what ECS does. The clock's speed divides it, down to a second.
@@ -56,6 +57,8 @@ type Collector struct {
 	tasks  map[string]usage // by task ARN, as last read
 	owners map[string]proxy.Stats
 	groups map[string]proxy.Stats
+
+	sidecars map[string]Sidecar // by task ARN; nil until read once
 }
 
 // New makes a collector.
@@ -100,6 +103,7 @@ func (c *Collector) Pass(ctx context.Context, now time.Time) error {
 	b.serviceMetrics(snap)
 	b.balancerMetrics(snap, c.owners, owners)
 	b.groupMetrics(snap, c.groups, groups)
+	c.passMeshes(ctx, b)
 	c.tasks, c.owners, c.groups = readings, owners, groups
 	if len(b.samples) == 0 {
 		return nil

@@ -99,6 +99,8 @@ const (
 	perSecond = "Bytes/Second"
 	bytes     = "Bytes"
 	seconds   = "Seconds"
+
+	milliseconds = "Milliseconds"
 )
 
 const (
