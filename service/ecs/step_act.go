@@ -89,7 +89,9 @@ func (st *step) start(s rollout.Start) error {
 	if err != nil {
 		return fmt.Errorf("start tasks of service %s: cluster %s: %w", st.row.Name, st.row.Cluster, err)
 	}
-	peers := slices.DeleteFunc(slices.Clone(st.tasks), func(t Task) bool { return t.DesiredStatus != "RUNNING" || t.Deployment != d.ID })
+	peers := slices.DeleteFunc(slices.Clone(st.tasks), func(t Task) bool {
+		return t.DesiredStatus != "RUNNING" || t.Counted || t.Deployment != d.ID // one that has ended leaves its zone free, noticed by the task loop or not
+	})
 	var started []string
 	for range s.Count {
 		t, err := launch{
