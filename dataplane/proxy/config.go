@@ -119,18 +119,19 @@ const (
 	Port           Field = "port" // that the connection was going to
 )
 
-// Condition holds when any of its values matches. Values may hold the
-// wildcards * (any characters) and ? (one character), except for methods
-// (exact) and source-ip (CIDR blocks). Path is compared by case; host, header
-// and query are not.
+// Condition holds when any value of the request's matches in any of the ways
+// that are given. Values may hold the wildcards * (any characters) and ? (one
+// character), except for methods (exact) and source-ip (CIDR blocks); with
+// them path, scheme and query parameters are compared by case, host, header
+// and query string are not. All other ways are by case.
 type Condition struct {
 	Field  Field
-	Name   string // of the header, for HTTPHeader
+	Name   string // of the header or query parameter
 	Values []string
 	Query  []KeyValue // for QueryString; an empty key matches any key
-	Regex  []string   // regular expressions (RE2) besides Values, for path, host and header
+	Regex  []string   // regular expressions (RE2) of the whole value; of a path without its query
 
-	// What meshes match by, always with regard to case.
+	// What meshes match by. A host is looked at with its port and without it.
 	Exact, Prefix, Suffix []string
 	Present               bool   // it is there, whatever its value
 	Range                 *Range // it is a whole number within

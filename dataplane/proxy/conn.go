@@ -34,6 +34,7 @@ type conn struct {
 	rnd     random
 	ip      []byte
 	tls     *tls.ConnectionState
+	cert    []byte // for X-Forwarded-Client-Cert; nil: not made yet
 	moves   activity
 	h2      atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
 
@@ -304,7 +305,7 @@ func (c *conn) act() bool {
 		return c.refuse(c.fault.status)
 	case v == nil:
 		return c.refuse(404)
-	case r.forwarded >= 0 && commas(r.fields[r.forwarded].value) >= 30:
+	case r.forwarded >= 0 && !v.cfg.Settings.Plain && commas(r.fields[r.forwarded].value) >= 30:
 		return c.refuse(463)
 	}
 	keep := c.keeps(v)
@@ -312,7 +313,7 @@ func (c *conn) act() bool {
 	c.rec.route = rt
 	switch {
 	case rt == nil:
-		return c.reply(errorAnswer(404), keep)
+		return c.reply(c.error(404), keep)
 	case rt.rule.Action.Redirect != nil:
 		a := rt.rule.Action.Redirect.answer(r, v)
 		c.rec.location = a.location
@@ -356,7 +357,7 @@ func commas(b []byte) (n int) {
 // refuse answers an error and ends the connection.
 func (c *conn) refuse(status int) bool {
 	c.req.length = 0
-	c.reply(errorAnswer(status), false)
+	c.reply(c.error(status), false)
 	c.linger = true
 	return false
 }

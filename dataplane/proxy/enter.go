@@ -15,6 +15,7 @@ func (c *conn) enter() bool {
 		}
 		c.dst = dst
 	}
+	c.req.port = c.dst.Port()
 	c.chain = b.choose(c.dst, sync.OnceValue(func() bool {
 		c.idle.Store(true)
 		defer c.idle.Store(false)

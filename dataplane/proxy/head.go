@@ -187,6 +187,8 @@ func kindOf(n []byte) special {
 			return fSetCookie
 		}
 		return pick(n, "keep-alive", fKeepAlive)
+	case 11:
+		return pick(n, "traceparent", fTraceParent)
 	case 14:
 		if equalFold(n, "content-length") {
 			return fContentLength
@@ -207,6 +209,8 @@ func kindOf(n []byte) special {
 			return fTransferEncoding
 		}
 		return pick(n, "x-forwarded-proto", fForwardedProto)
+	case 23:
+		return pick(n, "x-forwarded-client-cert", fClientCert)
 	}
 	return other
 }

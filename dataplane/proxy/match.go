@@ -2,103 +2,37 @@ package proxy
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
-	"time"
 )
 
-// route is a compiled rule.
-type route struct {
-	rule  Rule
-	conds []matcher
-	fwd   []share
-	total int // sum of weights
-}
-
-type share struct {
-	group  *group
-	weight int
-}
-
-// matcher is a compiled condition: it holds when any pattern does.
+// matcher is a compiled condition: it holds when any value of the request's
+// matches in any way.
 type matcher struct {
 	field    Field
-	name     string // lower case
+	name     string // lower case but for query parameters
+	not      bool
 	patterns []pattern
-	regex    []*regexp.Regexp
 	nets     []netip.Prefix
 	query    []KeyValue
-}
 
-// pattern is a glob; the usual forms, a plain text and a text followed by
-// one star, are compared without it.
-type pattern struct {
-	text   string
-	prefix bool // text followed by *
-	glob   bool
-}
-
-func compilePattern(s string) pattern {
-	switch i := strings.IndexAny(s, "*?"); {
-	case i < 0:
-		return pattern{text: s}
-	case i == len(s)-1 && s[i] == '*':
-		return pattern{text: s[:i], prefix: true}
-	}
-	return pattern{text: s, glob: true}
-}
-
-func (p *pattern) match(b []byte, fold bool) bool {
-	switch {
-	case p.glob:
-		return glob(p.text, b, fold)
-	case len(b) < len(p.text) || !p.prefix && len(b) != len(p.text):
-		return false
-	case !fold:
-		return string(b[:len(p.text)]) == p.text
-	}
-	for i := range len(p.text) {
-		if lower(b[i]) != lower(p.text[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func compileRule(r Rule, groups map[string]*group) (*route, error) {
-	rt := &route{rule: r}
-	for _, c := range r.Conditions {
-		m, err := compileCondition(c)
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
-		}
-		rt.conds = append(rt.conds, m)
-	}
-	if f := r.Action.Forward; f != nil {
-		if err := rt.shares(f, groups); err != nil {
-			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
-		}
-	}
-	return rt, nil
-}
-
-func (rt *route) shares(f *Forward, groups map[string]*group) error {
-	for _, w := range f.Groups {
-		g := groups[w.Group]
-		if g == nil {
-			return fmt.Errorf("no group %q", w.Group)
-		}
-		rt.fwd = append(rt.fwd, share{g, w.Weight})
-		rt.total += w.Weight
-	}
-	return nil
+	exact, prefix, suffix []string
+	regex                 []*regexp.Regexp // of the whole value
+	present               bool
+	within                *Range
 }
 
 func compileCondition(c Condition) (matcher, error) {
-	m := matcher{field: c.Field, name: strings.ToLower(c.Name), query: c.Query}
+	m := matcher{
+		field: c.Field, name: strings.ToLower(c.Name), not: c.Not, query: c.Query,
+		exact: c.Exact, prefix: c.Prefix, suffix: c.Suffix, present: c.Present, within: c.Range,
+	}
+	if c.Field == QueryParameter {
+		m.name = c.Name
+	}
 	for _, v := range c.Values {
 		if c.Field == SourceIP {
 			n, err := netip.ParsePrefix(v)
@@ -111,49 +45,50 @@ func compileCondition(c Condition) (matcher, error) {
 		m.patterns = append(m.patterns, compilePattern(v))
 	}
 	for _, v := range c.Regex {
-		if c.Field != PathPattern { // all but paths are compared without case
-			v = "(?i)" + v
+		if _, err := regexp.Compile(v); err != nil { // by itself: anchors must not mend it
+			return m, fmt.Errorf("condition %s: %w", c.Field, err)
 		}
-		re, err := regexp.Compile(v)
+		re, err := regexp.Compile(`\A(?:` + v + `)\z`)
 		if err != nil {
-			return m, err
+			return m, fmt.Errorf("condition %s: %w", c.Field, err)
 		}
 		m.regex = append(m.regex, re)
 	}
 	return m, nil
 }
 
-func (rt *route) match(r *request) bool {
-	for i := range rt.conds {
-		if !rt.conds[i].match(r) {
-			return false
-		}
-	}
-	return true
-}
+func (m *matcher) match(r *request) bool { return m.holds(r) != m.not }
 
-func (m *matcher) match(r *request) bool {
+func (m *matcher) holds(r *request) bool {
 	switch m.field {
 	case PathPattern:
-		return m.text(r.path, false)
+		return m.value(r.path, false)
 	case HostHeader:
-		return m.text(r.hostname(), true)
+		bare := r.hostname()
+		return m.value(bare, true) || len(bare) != len(r.host) && m.meshed(r.host)
 	case Method:
 		for i := range m.patterns {
 			if string(r.method) == m.patterns[i].text {
 				return true
 			}
 		}
-		return false
+		return m.meshed(r.method)
 	case HTTPHeader:
 		for i := range r.fields {
-			if f := &r.fields[i]; equalFold(f.name, m.name) && m.text(f.value, true) {
+			if f := &r.fields[i]; equalFold(f.name, m.name) && m.value(f.value, true) {
 				return true
 			}
 		}
 		return false
 	case QueryString:
 		return m.queryString(r.query)
+	case QueryParameter:
+		return m.parameter(r.query)
+	case Scheme:
+		return m.value([]byte(r.scheme), false)
+	case Port:
+		var text [5]byte
+		return m.value(strconv.AppendUint(text[:0], uint64(r.port), 10), false)
 	case SourceIP:
 		ip := r.client.Addr().Unmap()
 		for _, n := range m.nets {
@@ -166,9 +101,34 @@ func (m *matcher) match(r *request) bool {
 	return false
 }
 
-func (m *matcher) text(b []byte, fold bool) bool {
+// value reports whether one value matches in any way. fold is for the ways of
+// load balancers.
+func (m *matcher) value(b []byte, fold bool) bool {
 	for i := range m.patterns {
 		if m.patterns[i].match(b, fold) {
+			return true
+		}
+	}
+	return m.meshed(b)
+}
+
+// meshed is the ways that meshes match in.
+func (m *matcher) meshed(b []byte) bool {
+	if m.present {
+		return true
+	}
+	for _, s := range m.exact {
+		if string(b) == s {
+			return true
+		}
+	}
+	for _, s := range m.prefix {
+		if len(b) >= len(s) && string(b[:len(s)]) == s {
+			return true
+		}
+	}
+	for _, s := range m.suffix {
+		if len(b) >= len(s) && string(b[len(b)-len(s):]) == s {
 			return true
 		}
 	}
@@ -176,6 +136,10 @@ func (m *matcher) text(b []byte, fold bool) bool {
 		if re.Match(b) {
 			return true
 		}
+	}
+	if m.within != nil && len(b) <= 20 {
+		n, err := strconv.ParseInt(string(b), 10, 64)
+		return err == nil && n >= m.within.From && n < m.within.To
 	}
 	return false
 }
@@ -194,64 +158,35 @@ func (m *matcher) queryString(q []byte) bool {
 	return false
 }
 
-// choose draws a group by weight, nil when no group has any.
-func (rt *route) choose(rnd *random) *group {
-	if len(rt.fwd) == 1 && rt.total > 0 {
-		return rt.fwd[0].group
-	}
-	if rt.total == 0 {
-		return nil
-	}
-	n := int(rnd.next() % uint32(rt.total))
-	for _, s := range rt.fwd {
-		if n -= s.weight; n < 0 {
-			return s.group
-		}
-	}
-	return nil
-}
-
-// named is the group a group-stickiness cookie names, if it is still one of
-// the rule's and gets a share.
-func (rt *route) named(id []byte) *group {
-	for _, s := range rt.fwd {
-		if s.group.id == string(id) && s.weight > 0 {
-			return s.group
-		}
-	}
-	return nil
-}
-
-// virtual is a compiled listener.
-type virtual struct {
-	cfg    Listener
-	owner  *owner
-	meter  *listenerMeter
-	routes []*route
-	tcp    *route // of Listener.TCP
-	set    []byte // Settings.ResponseFields, as header lines
-	port   []byte
-	idle   time.Duration
-	age    int64
-	tls    *tls.Config
-	certs  []*tls.Certificate
-}
-
-func (v *virtual) route(r *request) *route {
-	for _, rt := range v.routes {
-		if rt.match(r) {
-			return rt
-		}
-	}
-	return nil
-}
-
-// replaces reports whether a field of a response is set by the listener.
-func (v *virtual) replaces(name []byte) bool {
-	for _, f := range v.cfg.Settings.ResponseFields {
-		if len(f[0]) == len(name) && strings.EqualFold(f[0], string(name)) {
+// parameter looks at the values of one query parameter, percent-decoded.
+func (m *matcher) parameter(q []byte) bool {
+	for len(q) > 0 {
+		var pair []byte
+		pair, q = cutByte(q, '&')
+		key, value, _ := bytes.Cut(pair, []byte("="))
+		if string(decoded(key)) == m.name && m.value(decoded(value), false) {
 			return true
 		}
 	}
 	return false
+}
+
+// decoded replaces %XX; what is no such code stays.
+func decoded(b []byte) []byte {
+	i := bytes.IndexByte(b, '%')
+	if i < 0 {
+		return b
+	}
+	out := append(make([]byte, 0, len(b)), b[:i]...)
+	for ; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) {
+			if n, err := strconv.ParseUint(string(b[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(n))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, b[i])
+	}
+	return out
 }

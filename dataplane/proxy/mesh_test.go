@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -370,4 +373,81 @@ func TestOriginalDestination(t *testing.T) {
 		st := w.s.Groups()["out"]
 		return len(st.Targets) == 2 && st.Targets[0].Requests == 3 && st.Targets[0].Idle == 1
 	})
+}
+
+// What a Plain listener does to the head of a request, and what it does not.
+func TestFieldsOfAMesh(t *testing.T) {
+	w := newWorld(t)
+	saw := make(chan http.Header, 1)
+	w.targets(w.target(func(_ http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Host", r.Host)
+		r.Header.Set("Path", r.RequestURI)
+		saw <- r.Header
+	}))
+	w.policy(proxy.Forward{Rewrite: &proxy.Rewrite{Host: "payment", Match: "/pay/", Prefix: "/"}})
+	l := &w.cfg.Listeners[0]
+	mesh := newIdentity(t, "shop")
+	l.Settings = proxy.Settings{Plain: true, TraceContext: true, ClientCert: true}
+	w.apply()
+	forwarded := []string{"X-Forwarded-For", "1.2.3.4", "X-Forwarded-Proto", "ftp", "X-Forwarded-Port", "1", "X-Forwarded-Client-Cert", "Hash=forged"}
+	w.get("/pay/me?now", forwarded...)
+	h := <-saw
+	if h.Get("X-Forwarded-For")+h.Get("X-Forwarded-Proto")+h.Get("X-Forwarded-Port") != "1.2.3.4ftp1" || h.Get("X-Forwarded-Client-Cert") != "" {
+		t.Errorf("%v", h)
+	}
+	if h.Get("Host") != "payment" || h.Get("Path") != "/me?now" {
+		t.Errorf("asked for %s%s", h.Get("Host"), h.Get("Path"))
+	}
+	if p := h.Get("Traceparent"); !regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-01$`).MatchString(p) || strings.Contains(p, strings.Repeat("0", 16)) {
+		t.Errorf("traceparent %s", p)
+	}
+	const given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+	w.get("/", "Traceparent", given)
+	if h := <-saw; len(h.Values("Traceparent")) != 1 || h.Get("Traceparent") != given || h.Get("X-Forwarded-For") != "" {
+		t.Errorf("%v", h)
+	}
+	l.TLS = &proxy.TLS{Config: mesh.side("payment", "order.dev.local").Server()}
+	w.apply()
+	side := mesh.side("order", "payment.dev.local")
+	tr := &http.Transport{TLSClientConfig: side.Client("payment")}
+	defer tr.CloseIdleConnections()
+	if code, body := fetch(t, &http.Client{Transport: tr}, "https://"+w.addr); code != 200 {
+		t.Fatalf("%d %s", code, body)
+	}
+	c, _ := side.Source.Certificate()
+	want := fmt.Sprintf("Hash=%x;URI=spiffe://shop/ns/dev.local/svc/order/task/0a1b;DNS=order.dev.local", sha256.Sum256(c.Leaf.Raw))
+	if got := (<-saw).Values("X-Forwarded-Client-Cert"); len(got) != 1 || got[0] != want {
+		t.Errorf("%v\nwant %s", got, want)
+	}
+}
+
+// A mesh's clients are told what Envoy tells them.
+func TestTroubleInAMesh(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Listeners[0].Settings = proxy.Settings{Plain: true}
+	const failed = "upstream connect error or disconnect/reset before headers. reset reason: "
+	reset := w.script()
+	for name, c := range map[string]struct {
+		target  []string
+		path    string
+		limits  proxy.Limits
+		timeout time.Duration
+		code    int
+		body    string
+	}{
+		"no route":   {target: []string{w.target(ok)}, path: "/elsewhere", code: 404},
+		"no target":  {path: "/", code: 503, body: "no healthy upstream"},
+		"refused":    {target: []string{closed(t)}, path: "/", code: 503, body: failed + "connection failure"},
+		"reset":      {target: []string{reset}, path: "/", code: 503, body: failed + "connection termination"},
+		"protocol":   {target: []string{w.script("hello\r\n\r\n")}, path: "/", code: 502, body: failed + "protocol error"},
+		"takes long": {target: []string{w.target(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}, path: "/", timeout: 50 * time.Millisecond, code: 504, body: "upstream request timeout"},
+	} {
+		w.policy(proxy.Forward{Timeout: c.timeout})
+		w.cfg.Listeners[0].Rules[0].Conditions = []proxy.Condition{{Field: proxy.PathPattern, Exact: []string{"/"}}}
+		w.cfg.Groups[0].Limits = c.limits
+		w.targets(c.target...)
+		if resp, body := w.get(c.path); resp.StatusCode != c.code || body != c.body {
+			t.Errorf("%s: %d %q", name, resp.StatusCode, body)
+		}
+	}
 }

@@ -9,9 +9,9 @@ func (c *conn) buildHead(x *exchange) {
 	r, set := &c.req, &x.v.cfg.Settings
 	out := append(scratch(c.out), r.method...)
 	out = append(out, ' ')
-	out = append(out, r.target...)
+	out = x.rt.appendTarget(out, r)
 	out = append(out, " HTTP/1.1\r\n"...)
-	host := false
+	host, traced := false, false
 	for i := range r.fields {
 		f := &r.fields[i]
 		switch f.kind {
@@ -21,10 +21,20 @@ func (c *conn) buildHead(x *exchange) {
 			}
 		case fHost:
 			host = true
-			out = appendField(out, f.name, r.host)
+			out = appendField(out, f.name, x.rt.host(r))
 			continue
 		case fForwardedFor:
-			if set.Forwarded != Preserve {
+			if set.Forwarded != Preserve && !set.Plain {
+				continue
+			}
+		case fForwardedProto, fForwardedPort:
+			if !set.Plain {
+				continue
+			}
+		case fTraceParent:
+			traced = true
+		case fClientCert:
+			if set.ClientCert {
 				continue
 			}
 		case fTraceID:
@@ -35,13 +45,13 @@ func (c *conn) buildHead(x *exchange) {
 			if !r.upgrade {
 				continue
 			}
-		default: // hop-by-hop, Expect (answered here), X-Forwarded-Proto and -Port
+		default: // hop-by-hop, and Expect, which is answered here
 			continue
 		}
 		out = appendField(out, f.name, f.value)
 	}
 	if !host {
-		name := r.host
+		name := x.rt.host(r)
 		if len(name) == 0 && len(x.v.cfg.Names) > 0 {
 			name = []byte(x.v.cfg.Names[0])
 		}
@@ -53,9 +63,22 @@ func (c *conn) buildHead(x *exchange) {
 	if r.upgrade {
 		out = append(out, "Connection: upgrade\r\n"...)
 	}
-	out = c.appendForwarded(out, set)
-	out = append(append(append(out, "X-Forwarded-Proto: "...), r.scheme...), "\r\n"...)
-	out = append(append(append(out, "X-Forwarded-Port: "...), x.v.port...), "\r\n"...)
+	if !set.Plain {
+		out = c.appendForwarded(out, set)
+		out = append(append(append(out, "X-Forwarded-Proto: "...), r.scheme...), "\r\n"...)
+		out = append(append(append(out, "X-Forwarded-Port: "...), x.v.port...), "\r\n"...)
+	}
+	if set.ClientCert {
+		if c.cert == nil {
+			c.cert = clientCert(c.tls)
+		}
+		if len(c.cert) > 0 {
+			out = append(append(append(out, "X-Forwarded-Client-Cert: "...), c.cert...), "\r\n"...)
+		}
+	}
+	if set.TraceContext && !traced {
+		out = append(appendTraceParent(append(out, "Traceparent: "...), &c.rnd), "\r\n"...)
+	}
 	if set.TLSFields && c.tls != nil {
 		out = append(append(append(out, "X-Amzn-Tls-Version: "...), tls.VersionName(c.tls.Version)...), "\r\n"...)
 		out = append(append(append(out, "X-Amzn-Tls-Cipher-Suite: "...), tls.CipherSuiteName(c.tls.CipherSuite)...), "\r\n"...)

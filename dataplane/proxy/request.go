@@ -21,6 +21,8 @@ const (
 	fForwardedProto
 	fForwardedPort
 	fTraceID
+	fTraceParent
+	fClientCert
 	fCookie
 	fSetCookie
 	fHTTP2Settings
@@ -57,10 +59,11 @@ type request struct {
 	cookies   bool  // there is a Cookie field
 
 	client netip.AddrPort
+	port   uint16 // that the connection was going to
 }
 
 func (r *request) reset() {
-	*r = request{fields: r.fields[:0], client: r.client, scheme: r.scheme, forwarded: -1, trace: -1}
+	*r = request{fields: r.fields[:0], client: r.client, port: r.port, scheme: r.scheme, forwarded: -1, trace: -1}
 }
 
 // hostname is the host without its port, in the case it came.

@@ -21,7 +21,7 @@ func (e errDial) Unwrap() error { return e.error }
 // convert makes the request the rules look at.
 func (st *stream) convert(r *http.Request) {
 	q := &st.req
-	q.client, q.scheme = st.c.req.client, "https"
+	q.client, q.port, q.scheme = st.c.req.client, st.c.req.port, "https"
 	q.reset()
 	q.method, q.host, q.version, q.major = []byte(r.Method), []byte(r.Host), "HTTP/2.0", 2
 	q.target = []byte(r.RequestURI)

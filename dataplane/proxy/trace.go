@@ -63,3 +63,17 @@ func appendHex32(out []byte, n uint32) []byte {
 	}
 	return out
 }
+
+// appendTraceParent writes a new traceparent of W3C Trace Context, version 00:
+// a trace that begins here and is sampled.
+func appendTraceParent(out []byte, rnd *random) []byte {
+	out = append(out, "00-"...)
+	for range 4 {
+		out = appendHex32(out, rnd.next())
+	}
+	out = append(out, '-')
+	for range 2 {
+		out = appendHex32(out, rnd.next())
+	}
+	return append(out, "-01"...)
+}

@@ -31,3 +31,15 @@ func (x *exchange) answer(status int) answer {
 	a.overloaded = x.why == whyOverflow
 	return a
 }
+
+// error is an answer to a request that is not forwarded.
+func (c *conn) error(status int) answer {
+	v := c.rec.virtual
+	if v == nil {
+		v = c.chain.all[0]
+	}
+	if v.cfg.Settings.Plain {
+		return answer{status: status, kind: "text/plain"}
+	}
+	return errorAnswer(status)
+}

@@ -140,7 +140,21 @@ func condition(c elbv2api.RuleCondition) (proxy.Condition, error) {
 			return p, errValidation("Condition regular expression '%s' is not valid", v)
 		}
 	}
+	p.Regex = anywhere(field, p.Regex)
 	return p, nil
+}
+
+// anywhere turns expressions that may match anywhere in a value, and without
+// regard to case but in paths, into the proxy's, which match the whole.
+func anywhere(field string, regex []string) (whole []string) {
+	flags := "i"
+	if field == "path-pattern" {
+		flags = ""
+	}
+	for _, v := range regex {
+		whole = append(whole, "(?s:.*)(?"+flags+":"+v+")(?s:.*)")
+	}
+	return whole
 }
 
 func checkValue(field, v string) error {
