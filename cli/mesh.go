@@ -48,6 +48,6 @@ func (a *app) meshCommand() *cobra.Command {
 		}
 		return a.printRows(p.meshRows(r, time.Now()))
 	}
-	cmd.AddCommand(a.meshShiftCommand(), a.meshVerifyCommand())
+	cmd.AddCommand(a.meshShiftCommand(), a.meshVerifyCommand(), a.meshRotateCommand())
 	return cmd
 }

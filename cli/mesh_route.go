@@ -85,10 +85,14 @@ func (p *platform) nodeCalled(ctx context.Context, s *manifest.Service, word str
 		}
 		in.NextToken = list.NextToken
 	}
-	for _, name := range []string{word, p.names.Node(word), p.names.Node(s.Name + "-" + word)} {
-		if slices.Contains(all, name) {
-			return name, nil
+	for _, name := range []string{word, p.names.Node(s.Name + "-" + word), p.names.Node(word)} {
+		if !slices.Contains(all, name) {
+			continue
 		}
+		if other := p.member(name); other != name && other != s.Name {
+			return "", usage("%s is the service %s, no version of %s", name, other, s.Name)
+		}
+		return name, nil
 	}
 	return "", usage("there is no virtual node %s in %s (nodes: %s)", word, p.names.Mesh(), strings.Join(all, ", "))
 }

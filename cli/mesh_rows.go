@@ -120,6 +120,8 @@ func (p *platform) configured(n meshNode) string {
 	switch {
 	case !n.Connected:
 		return p.red("not connected")
+	case n.Nack != "":
+		return p.red("refused: " + n.Nack)
 	case n.Acked == n.Version:
 		return p.green("current")
 	case n.Acked == "":

@@ -28,9 +28,8 @@ func meshed(t *testing.T, state func() meshState, checks []meshCheck) *cloud {
 			out = state()
 		case r.URL.Path == verifyPath:
 			out = map[string]any{"checks": checks}
-		case strings.HasPrefix(r.URL.Path, "/_slipway/"):
-			http.NotFound(w, r)
-			return true
+		case r.URL.Path == rotatePath && checks != nil:
+			out = map[string]int{"certificates": 2}
 		default:
 			return false
 		}
@@ -56,7 +55,7 @@ func busy() func() meshState {
 			}
 		}
 		behind, cut, late := node("payment-node-dev", "2bbbbbbbbbbb", time.Hour, 24*time.Hour), node("payment-node-dev", "3ccccccccccc", 23*time.Hour, 24*time.Hour), node("order-node-dev", "5eeeeeeeeeee", 25*time.Hour, 24*time.Hour)
-		behind.Acked, cut.Connected = "13", false
+		behind.Acked, cut.Connected, late.Nack = "13", false, "Listener: no such cluster"
 		return meshState{Mesh: "shop-mesh-dev", Nodes: []meshNode{
 			node("payment-node-dev", "1aaaaaaaaaaa", 90*time.Second, 24*time.Hour), behind, cut, node("order-node-dev", "4ddddddddddd", 3*time.Hour, 24*time.Hour), late,
 		}, Edges: []meshEdge{
@@ -158,6 +157,14 @@ func TestMeshThatIsNotThere(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	c.want(&c.err, "does not know /_slipway/mesh")
+}
+
+func TestMeshRotate(t *testing.T) {
+	c := meshed(t, nil, []meshCheck{})
+	if code := c.run(t.Context(), "mesh", "rotate"); code != exitOK {
+		t.Errorf("exit code %d: %s", code, c.err.String())
+	}
+	c.want(&c.out, "2 certificates are replaced")
 }
 
 // road is a mesh whose route payment's calls take: the share of failures that a version has is its callers'.
@@ -301,6 +308,7 @@ func TestShift(t *testing.T) {
 			"",
 		},
 		{"nobody", nil, []string{"--to", "v3", "--weight", "5"}, exitUsage, nil, "there is no virtual node v3 in shop-mesh-dev (nodes: order-node-dev, payment-node-dev, payment-v2-node-dev)"},
+		{"another service", nil, []string{"--to", "order", "--weight", "5"}, exitUsage, nil, "order-node-dev is the service order, no version of payment"},
 		{"nowhere", nil, []string{"--weight", "5"}, exitUsage, nil, "--to"},
 		{"too much", nil, []string{"--to", "v2", "--weight", "50", "--steps", "101"}, exitUsage, nil, "between 0 and 100"},
 		{"all there is", nil, []string{"--to", "payment", "--weight", "5"}, exitUsage, nil, "only target"},

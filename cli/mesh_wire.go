@@ -4,21 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
 
-// What AWS has no API for: what sidecars do, and the engine's own attempts to get past them. Both are POSTs of the engine's own, signed.
+// What AWS has no API for: what sidecars do, the engine's own attempts to get past them, and new certificates before their time. All are POSTs of
+// the engine's own, signed.
 const (
 	meshPath   = "/_slipway/mesh"
 	verifyPath = "/_slipway/mesh/verify"
+	rotatePath = "/_slipway/mesh/rotate"
 )
 
 // meshQuestion names the mesh that is asked about.
 type meshQuestion struct {
 	Mesh string `json:"mesh"`
+	Task string `json:"task,omitempty"` // to rotate: id; empty: all
 }
 
 // meshState is what the engine's mesh endpoint answers.
@@ -35,8 +38,9 @@ type meshNode struct {
 	Task      string    `json:"task"` // id
 	TaskARN   string    `json:"taskArn"`
 	IP        string    `json:"ip"`
-	Version   string    `json:"version"` // of the configuration that is meant for it
-	Acked     string    `json:"acked"`   // of the one it has taken
+	Version   string    `json:"version"`        // of the configuration that is meant for it
+	Acked     string    `json:"acked"`          // of the one it has taken
+	Nack      string    `json:"nack,omitempty"` // why it refused the present one
 	Connected bool      `json:"connected"`
 	NotBefore time.Time `json:"notBefore"`
 	NotAfter  time.Time `json:"notAfter"`
@@ -81,12 +85,16 @@ func (a *app) meshPlatform() (*platform, error) {
 
 // askMesh sends a question about the platform's mesh.
 func (p *platform) askMesh(ctx context.Context, path string, out any) error {
-	err := p.Post(ctx, path, meshQuestion{p.names.Mesh()}, out)
+	return p.askMeshOf(ctx, path, meshQuestion{Mesh: p.names.Mesh()}, out)
+}
+
+func (p *platform) askMeshOf(ctx context.Context, path string, in meshQuestion, out any) error {
+	err := p.Post(ctx, path, in, out)
 	api, answered := errors.AsType[*awsapi.Error](err)
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
-	case answered && api.Status == http.StatusNotFound && api.Message == "":
+	case answered && slices.Contains([]string{"UnknownOperationException", "NotImplemented", "InvalidAction"}, api.Code):
 		return fmt.Errorf("the engine at %s does not know %s; start the one of this version with: slipway engine restart", p.Endpoint, path)
 	case answered:
 		return err

@@ -95,14 +95,7 @@ func (r *renderer) groups() {
 		{"GroupDescription", "Tasks: from the load balancer and from each other"}, {"VpcId", ref("Vpc")}, r.tagged("tasks"),
 	})
 	r.peers()
-	var out []Object
 	for _, port := range r.servicePorts() {
-		out = append(out, Object{
-			{"IpProtocol", "tcp"},
-			{"FromPort", port},
-			{"ToPort", port},
-			{"DestinationSecurityGroupId", ref("TaskSecurityGroup")},
-		})
 		r.add(albToTask(port), "AWS::EC2::SecurityGroupIngress", Object{
 			{"GroupId", ref("TaskSecurityGroup")},
 			{"IpProtocol", "tcp"},
@@ -115,7 +108,10 @@ func (r *renderer) groups() {
 		{"GroupDescription", "Load balancer: from clients to the ports of the services"},
 		{"VpcId", ref("Vpc")},
 		{"SecurityGroupIngress", in},
-		{"SecurityGroupEgress", listOrNil(out)},
+		// On which ports is for the tasks' group to say: it has a rule for each, so that those of before serve on while tasks are replaced.
+		{"SecurityGroupEgress", []Object{{
+			{"IpProtocol", "tcp"}, {"FromPort", 1}, {"ToPort", 65535}, {"DestinationSecurityGroupId", ref("TaskSecurityGroup")},
+		}}},
 		r.tagged("alb"),
 	})
 }
@@ -199,7 +195,7 @@ func (r *renderer) targetGroup(id string, s *manifest.Service) {
 		{"VpcId", ref("Vpc")},
 		{"TargetType", "ip"},
 		{"Protocol", "HTTP"},
-		{"Port", r.entrance(s).port},
+		{"Port", s.Port}, // of targets that name none; ECS's do
 		{"HealthCheckPath", s.Health.Path},
 		{"HealthCheckIntervalSeconds", unless(s.Health.Interval.Seconds(), 30)},
 		{"HealthCheckTimeoutSeconds", unless(s.Health.Timeout.Seconds(), 5)},
