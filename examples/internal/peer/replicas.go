@@ -15,7 +15,7 @@ import (
 
 const (
 	// ReplicaHeader marks a question from another replica: it is answered from memory alone, so questions never travel in circles.
-	ReplicaHeader = "X-Replica-Read"
+	ReplicaHeader = server.ReplicaHeader
 	// AnswererHeader says which replica has answered such a question.
 	AnswererHeader = "X-Replica"
 	// FingerprintHeader carries, between replicas, the fingerprint of the input a record was made from.

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// ReplicaHeader marks a question from another replica.
+const ReplicaHeader = "X-Replica-Read"
+
 const (
 	usualFault   = 30 * time.Second
 	longestFault = 10 * time.Minute
@@ -34,7 +37,7 @@ type fault struct {
 //	DELETE /<service>/fault                                           and no longer
 //	GET    /<service>/fault?status=503&rate=0.5&delay=100ms           this very request alone
 //
-// status is 200 to 599 or reset, which cuts the connection. Health answers as ever.
+// status is 200 to 599 or reset, which cuts the connection. Health answers as ever, and so do questions of other replicas.
 type faults struct {
 	mu      sync.Mutex
 	current fault
@@ -82,7 +85,7 @@ func (f *faults) get() fault {
 // before lets the present fault strike first.
 func (f *faults) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if now := f.get(); time.Now().Before(now.until) && now.strikes(w, r) {
+		if now := f.get(); r.Header.Get(ReplicaHeader) == "" && time.Now().Before(now.until) && now.strikes(w, r) {
 			return
 		}
 		next.ServeHTTP(w, r)
