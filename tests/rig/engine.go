@@ -105,6 +105,13 @@ func (e *Engine) giveAway() error {
 	if err := os.WriteFile(binary, b, 0o755); err != nil {
 		return err
 	}
+	sidecar, err := os.ReadFile(filepath.Join(filepath.Dir(e.Binary), "slipway-proxy"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(e.Folder, "slipway-proxy"), sidecar, 0o755); err != nil {
+		return err
+	}
 	e.Binary = binary
 	return filepath.Walk(e.Folder, func(path string, _ os.FileInfo, err error) error {
 		if err != nil {

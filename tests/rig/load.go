@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,12 @@ type Load struct {
 	Count int
 	// Every paces each connection; 0 means as fast as it goes.
 	Every time.Duration
+	// Host is what is asked for, where URL is to be seen as another one.
+	Host string
+	// Body is posted; nil: GET.
+	Body func() string
+	// Dial connects in place of Addr.
+	Dial func(ctx context.Context) (net.Conn, error)
 	// Answered counts requests as they are answered, well or not.
 	Answered *atomic.Int64
 }
@@ -35,7 +42,7 @@ type Answer struct {
 }
 
 // Failed says whether it was not answered as it should be.
-func (a Answer) Failed() bool { return a.Status != http.StatusOK }
+func (a Answer) Failed() bool { return a.Status/100 != 2 }
 
 func (a Answer) String() string {
 	if a.Err != nil {
@@ -66,6 +73,9 @@ func (l Load) Run(ctx context.Context) Result {
 	dialer := &net.Dialer{}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			if l.Dial != nil {
+				return l.Dial(ctx)
+			}
 			return dialer.DialContext(ctx, network, l.Addr)
 		},
 		MaxConnsPerHost: l.Conns, MaxIdleConnsPerHost: l.Conns, MaxIdleConns: l.Conns,
@@ -84,7 +94,7 @@ func (l Load) Run(ctx context.Context) Result {
 	for range l.Conns {
 		wg.Go(func() {
 			for ctx.Err() == nil && take() {
-				a := ask(ctx, client, l.URL)
+				a := l.ask(ctx, client)
 				if ctx.Err() != nil && a.Failed() {
 					return
 				}
@@ -105,10 +115,17 @@ func (l Load) Run(ctx context.Context) Result {
 	return all
 }
 
-func ask(ctx context.Context, client *http.Client, url string) Answer {
+func (l Load) ask(ctx context.Context, client *http.Client) Answer {
 	a := Answer{At: time.Now()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	method, body := http.MethodGet, io.Reader(nil)
+	if l.Body != nil {
+		method, body = http.MethodPost, strings.NewReader(l.Body())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, l.URL, body)
 	if err == nil {
+		if l.Host != "" {
+			req.Host = l.Host
+		}
 		var resp *http.Response
 		if resp, err = client.Do(req); err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
