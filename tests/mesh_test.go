@@ -112,7 +112,7 @@ func (w world) sidecars(service string) (out []rig.Process) {
 		w.Fatal(err)
 	}
 	for _, p := range rig.Descendants(st.InitPid) {
-		if p.Parent == st.InitPid && strings.HasSuffix(p.Env("APPMESH_RESOURCE_ARN"), "/"+service+"-node-dev") && !strings.Contains(p.Command, " sh ") {
+		if p.Parent == st.InitPid && strings.HasSuffix(p.Env("APPMESH_RESOURCE_ARN"), "/"+service+"-node-dev") && p.Command == "/bin/slipway-proxy" {
 			out = append(out, p)
 		}
 	}
