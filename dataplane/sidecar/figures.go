@@ -88,12 +88,34 @@ func (b *book) cluster(name string, st proxy.Stats) {
 	b.tls(at, "cluster", by, st.TLS)
 	b.count(at+".upstream_cx_connect_fail", "cluster_upstream_cx_connect_fail", by, st.ConnErrors)
 	b.spread(at+".upstream_rq_time", "cluster_upstream_rq_time", by, st.Latency)
-	var active int64
+	for name, n := range map[string]int64{
+		"upstream_rq_retry": st.Retries, "upstream_rq_retry_success": st.RetriesOK, "upstream_rq_retry_limit_exceeded": st.RetriesExhausted,
+		"upstream_rq_timeout": st.Timeouts, "upstream_rq_per_try_timeout": st.PerTryTimeouts, "upstream_rq_pending_overflow": st.Overflows,
+		"outlier_detection.ejections_enforced_total": st.Ejections,
+		"upstream_cx_rx_bytes_total":                 st.BytesSent, "upstream_cx_tx_bytes_total": st.BytesReceived,
+	} {
+		b.count(at+"."+name, "cluster_"+strings.ReplaceAll(name, ".", "_"), by, n)
+	}
+	var active, ejected int64
 	for _, t := range st.Targets {
 		active += t.Inflight
+		ejected += boolean(t.Ejected)
 	}
+	b.gauge(at+".outlier_detection.ejections_active", "cluster_outlier_detection_ejections_active", by, ejected)
+	b.gauge(at+".membership_healthy", "cluster_membership_healthy", by, int64(len(st.Targets))-ejected)
 	b.gauge(at+".upstream_rq_active", "cluster_upstream_rq_active", by, active)
 	b.gauge(at+".membership_total", "cluster_membership_total", by, int64(len(st.Targets)))
+}
+
+// flags are a host's, in Envoy's words.
+func flags(state string, ejected bool) string {
+	switch {
+	case !ejected:
+		return state
+	case state == "healthy":
+		return "/failed_outlier_check"
+	}
+	return state + "/failed_outlier_check"
 }
 
 // showClusters writes the hosts as Envoy does, one fact a line.
@@ -120,7 +142,10 @@ func (s *Sidecar) showClusters(w http.ResponseWriter, _ *http.Request) {
 			for _, fact := range []struct {
 				name  string
 				value any
-			}{{"rq_total", t.Requests}, {"rq_active", t.Inflight}, {"health_flags", states[t.Addr]}} {
+			}{
+				{"rq_total", t.Requests}, {"rq_error", t.Errors}, {"rq_active", t.Inflight}, {"cx_connect_fail", t.ConnectFailures},
+				{"health_flags", flags(states[t.Addr], t.Ejected)},
+			} {
 				fmt.Fprintf(w, "%s::%s::%s::%v\n", g.ID, t.Addr, fact.name, fact.value)
 			}
 		}

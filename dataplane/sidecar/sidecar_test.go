@@ -204,7 +204,7 @@ func TestTwoSidecarsSpeakMutualTLS(t *testing.T) {
 	m.identify()
 	eventually(t, "both are live", func() bool { return m.client.State() == "LIVE" && m.server.State() == "LIVE" })
 	code, who := m.get()
-	if code != 200 {
+	if code != 200 || !strings.Contains(who, "DNS=order.dev.local") || !strings.Contains(who, "URI=spiffe://m/ns/dev.local/svc/order/task/") {
 		t.Fatalf("got %d, caller %q", code, who)
 	}
 	listener := "listener." + strings.Replace(m.between, ":", "_", 1)

@@ -145,8 +145,11 @@ func quantiles(h *proxy.Histogram) string {
 	return strings.Join(out, " ")
 }
 
-// bounds of the buckets for Prometheus, in milliseconds (Envoy's).
-var bounds = []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000}
+// bounds of the buckets for Prometheus, in milliseconds: Envoy's, and finer
+// ones where calls between services are.
+var bounds = []float64{
+	0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 25, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000,
+}
 
 func writePrometheus(w http.ResponseWriter, all []figure) {
 	slices.SortStableFunc(all, func(x, y figure) int { return strings.Compare(x.prom, y.prom) })
