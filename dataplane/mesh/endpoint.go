@@ -12,7 +12,7 @@ import (
 // assignment is where a cluster's endpoints are, those of a zone together.
 // Zones and endpoints are in order, so that the same ones are the same version.
 func assignment(cluster string, all []Endpoint, port int32) *xdsapi.ClusterLoadAssignment {
-	all = slices.Clone(all)
+	all = slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool { return !e.IP.IsValid() })
 	slices.SortFunc(all, func(a, b Endpoint) int { return cmp.Or(cmp.Compare(a.Zone, b.Zone), a.IP.Compare(b.IP)) })
 	all = slices.CompactFunc(all, func(a, b Endpoint) bool { return a.IP == b.IP })
 	out := &xdsapi.ClusterLoadAssignment{ClusterName: cluster}

@@ -123,9 +123,11 @@ func (s *Server) Serve(ctx context.Context, vpc string, l net.Listener) error {
 		HTTP2:       &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingPatience},
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its streams end with ctx
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	err := server.Serve(l)
+	stop()
+	_ = server.Close() // its connections: a socket that stays open keeps the VPC's network namespace
+	if ctx.Err() == nil {
 		return fmt.Errorf("serve the mesh's configuration in VPC %s: %w", vpc, err)
 	}
 	return nil

@@ -91,8 +91,9 @@ func (s *session) take(r request) error {
 		sub = newSubscription()
 		s.types[r.url] = sub
 	}
+	first := sub.pending // of perhaps many answers to the same
 	fresh := sub.answered(r.nonce, r.fault)
-	if fresh && r.fault != "" {
+	if fresh && first && r.fault != "" {
 		s.server.cfg.Log.Warn("a proxy refuses its configuration", "mesh", s.book.name, "proxy", s.place.name, "task", s.caller.Task,
 			"type", short(r.url), "version", sub.version, "err", r.fault)
 	}

@@ -102,21 +102,31 @@ func TestStrictMutualTLSOverAStream(t *testing.T) {
 func secretsFor(t *testing.T, c *client) ([]*x509.Certificate, pki.Trust) {
 	t.Helper()
 	c.ask(xdsapi.SecretType, ownSecret, trustSecret)
-	var pair tls.Certificate
+	var leaf *x509.Certificate
 	var trust pki.Trust
 	for _, s := range unpack[xdsapi.Secret](t, c.get(xdsapi.SecretType).GetResources()) {
-		var err error
-		if own := s.GetTlsCertificate(); own != nil {
-			pair, err = tls.X509KeyPair(own.GetCertificateChain().GetInlineBytes(), own.GetPrivateKey().GetInlineBytes())
-		} else {
-			trust, err = pki.ParseTrust(s.GetValidationContext().GetTrustedCa().GetInlineBytes())
+		if s.GetTlsCertificate() != nil {
+			leaf = parse(t, s)
+			continue
 		}
-		if err != nil {
+		var err error
+		if trust, err = pki.ParseTrust(s.GetValidationContext().GetTrustedCa().GetInlineBytes()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if pair.Leaf == nil || trust == nil {
+	if leaf == nil || trust == nil {
 		t.Fatal("a secret is missing")
 	}
-	return []*x509.Certificate{pair.Leaf}, trust
+	return []*x509.Certificate{leaf}, trust
+}
+
+// parse reads a certificate, which must fit its key.
+func parse(t *testing.T, s *xdsapi.Secret) *x509.Certificate {
+	t.Helper()
+	own := s.GetTlsCertificate()
+	pair, err := tls.X509KeyPair(own.GetCertificateChain().GetInlineBytes(), own.GetPrivateKey().GetInlineBytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair.Leaf
 }

@@ -45,13 +45,13 @@ type world struct {
 	*Server
 	t     testing.TB
 	conns chan net.Conn
-	log   *bytes.Buffer
+	log   *locked
 	mu    sync.Mutex
 	tasks map[string]Caller // by address
 }
 
 func newWorld(t testing.TB, life time.Duration) *world {
-	w := &world{t: t, conns: make(chan net.Conn), log: &bytes.Buffer{}, tasks: map[string]Caller{}}
+	w := &world{t: t, conns: make(chan net.Conn), log: &locked{}, tasks: map[string]Caller{}}
 	keys, err := seal.OpenKeyring(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func newWorld(t testing.TB, life time.Duration) *world {
 		Authority: func(m *Mesh) (*pki.Authority, error) {
 			return pki.OpenAuthority(pki.Config{Dir: dir, Keys: keys, ID: m.UID, Mesh: m.Name, Created: time.Now()})
 		},
-		Life: life, Log: slog.New(slog.NewTextHandler(&locked{b: w.log}, nil)),
+		Life: life, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -86,7 +86,7 @@ func newWorld(t testing.TB, life time.Duration) *world {
 
 type locked struct {
 	mu sync.Mutex
-	b  *bytes.Buffer
+	b  bytes.Buffer
 }
 
 func (l *locked) Write(p []byte) (int, error) {
@@ -193,4 +193,10 @@ func (c *client) get(url string) *xdsapi.DiscoveryResponse {
 	}
 	c.last[url] = r
 	return r
+}
+
+func (w *world) logged() string {
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	return w.log.b.String()
 }
