@@ -148,6 +148,7 @@ func TestMeshVerify(t *testing.T) {
 // A platform without a mesh, and an engine that knows of none, say so.
 func TestMeshThatIsNotThere(t *testing.T) {
 	c := newCloud(t)
+	c.file(c.manifest, strings.Replace(testManifest, "defaults:", "mesh: {enabled: false}\ndefaults:", 1))
 	if code := c.run(t.Context(), "mesh", "verify"); code != exitUsage {
 		t.Errorf("exit code %d", code)
 	}

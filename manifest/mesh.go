@@ -100,14 +100,14 @@ func sidecarPort(port int) string {
 	}[port]
 }
 
-// unmeshed refuses settings that only the mesh heeds where nobody has said whether there is one.
+// unmeshed refuses settings that only a mesh heeds where there is none.
 func (c checker) unmeshed(at string) {
-	if _, decided := c.at["mesh.enabled"]; decided || c.m.Mesh.Enabled {
+	if c.m.Mesh.Enabled {
 		return
 	}
 	for _, key := range []string{"timeout", "retries", "outlier", "pool"} {
 		if _, written := c.at[at+"."+key]; written {
-			c.wrong(at+"."+key, "is the mesh's, which is not switched on; add mesh: {enabled: true}")
+			c.wrong(at+"."+key, "only a mesh heeds it, and there is none; switch it on with mesh: {enabled: true}")
 		}
 	}
 }

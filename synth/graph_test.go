@@ -195,7 +195,9 @@ func anyManifest(t *rapid.T) string {
 		if port := pick("port", "", "80", "8080"); port != "" {
 			fmt.Fprintf(&b, ", port: %s, protocol: %s%s", port, pick("protocol", "http", "http", "http2", "grpc", "tcp"), pick("paths", "", ", paths: []", fmt.Sprintf(", paths: [/p%d]", i)))
 		}
-		b.WriteString(pick("tuning", "", ", timeout: 0s", ", timeout: 1m, outlier: {maxServerErrors: 0}", ", retries: {max: 0, on: []}"))
+		if mesh {
+			b.WriteString(pick("tuning", "", ", timeout: 0s", ", timeout: 1m, outlier: {maxServerErrors: 0}", ", retries: {max: 0, on: []}"))
+		}
 		if i > 0 {
 			fmt.Fprintf(&b, ", calls: [%s]", pick("calls", "", names[i-1]))
 		}
