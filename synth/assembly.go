@@ -46,7 +46,8 @@ func InvocationOf(getenv func(string) string) (Invocation, error) {
 	return in, nil
 }
 
-// WriteAssembly writes a cloud assembly of one stack into dir: manifest.json, tree.json, cdk.out and the template. The CDK CLI takes it from
+// WriteAssembly writes a cloud assembly of one stack into dir: manifest.json, tree.json, cdk.out and the template, without blanks, so that it
+// fits into a request as it is (aws cloudformation create-stack --template-body file://...). The CDK CLI takes it from
 // there; account and region stay open, so the CLI's own credentials decide them.
 func WriteAssembly(dir string, m *manifest.Manifest, t *Template) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -92,7 +93,7 @@ func WriteAssembly(dir string, m *manifest.Manifest, t *Template) error {
 			return fmt.Errorf("write cloud assembly: %w", err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, file), t.JSON(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, file), append(t.Body(), '\n'), 0o644); err != nil {
 		return fmt.Errorf("write cloud assembly: %w", err)
 	}
 	return nil
