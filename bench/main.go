@@ -1,8 +1,9 @@
 // Command bench measures what the project promises, on this machine, now, and
 // prints a table: the start of the platform, the replacement of a killed task,
 // the restart of a killed engine, requests through the load balancer against
-// nginx and haproxy (bench/proxy), requests to the API, what the platform costs
-// when nothing happens, and how the control plane grows (bench/controlplane).
+// nginx and haproxy (bench/proxy), the mesh (bench/mesh), requests to the API,
+// what the platform costs when nothing happens, and how the control plane grows
+// (bench/controlplane).
 //
 //	go run ./bench [-only start,kill,...] [-quick]
 //
@@ -30,7 +31,7 @@ import (
 const limit = 30 * time.Minute
 
 func main() {
-	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, density, proxy, controlplane")
+	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, density, proxy, mesh, controlplane")
 	quick := flag.Bool("quick", false, "fewer repetitions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -69,6 +70,7 @@ var parts = []part{
 	{name: "tasks", title: "more tasks", run: (*bench).tasks, platform: true},
 	{name: "density", title: "health checks at density", run: (*bench).density, platform: true},
 	{name: "proxy", title: "the load balancer against nginx and haproxy", alone: []string{"./bench/proxy"}, quick: []string{"-seconds", "1"}},
+	{name: "mesh", title: "the mesh: sidecars and control plane", alone: []string{"./bench/mesh"}, quick: []string{"-quick"}},
 	{name: "controlplane", title: "the control plane with a hundred to ten thousand tasks, containers played", alone: []string{"./bench/controlplane"}, quick: []string{"-sizes", "100,1000", "-settle", "41s"}},
 }
 
