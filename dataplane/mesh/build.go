@@ -65,16 +65,15 @@ type names struct {
 // builder collects one configuration.
 type builder struct {
 	reading
-	self     string
-	agent    agent
-	lds      map[string]*xdsapi.Listener
-	named    map[string]*xdsapi.Listener
-	rds      map[string]*xdsapi.RouteConfiguration
-	cds      map[string]*xdsapi.Cluster
-	targets  map[string]target
-	policies map[string]*api.ClientPolicy // that clusters were made with
-	taken    map[netip.AddrPort]bool      // by services of TCP
-	logs     []*xdsapi.AccessLog
+	self    string
+	agent   agent
+	lds     map[string]*xdsapi.Listener
+	named   map[string]*xdsapi.Listener
+	rds     map[string]*xdsapi.RouteConfiguration
+	cds     map[string]*xdsapi.Cluster
+	targets map[string]target
+	taken   map[netip.AddrPort]bool // by services of TCP
+	logs    []*xdsapi.AccessLog
 }
 
 // build makes the configuration of a key; false when the mesh has no such node
@@ -83,7 +82,7 @@ func build(m *Mesh, provided map[string][]string, key proxyKey, shared map[strin
 	b := &builder{
 		reading: reading{mesh: m, provided: provided, read: map[string]bool{}}, self: key.name, agent: key.agent,
 		lds: map[string]*xdsapi.Listener{}, named: map[string]*xdsapi.Listener{}, rds: map[string]*xdsapi.RouteConfiguration{},
-		cds: map[string]*xdsapi.Cluster{}, targets: map[string]target{}, policies: map[string]*api.ClientPolicy{}, taken: map[netip.AddrPort]bool{},
+		cds: map[string]*xdsapi.Cluster{}, targets: map[string]target{}, taken: map[netip.AddrPort]bool{},
 	}
 	var identity names
 	if key.gateway {

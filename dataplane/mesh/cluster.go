@@ -3,11 +3,11 @@ package mesh
 import (
 	"math"
 	"net/netip"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -35,15 +35,15 @@ func localCluster(name, host string, port int32, protocol api.PortProtocol, pool
 func (b *builder) remote(by backend, node string, spec api.VirtualNodeSpec, l api.Listener) string {
 	m := value(l.PortMapping)
 	name := clusterName("egress", b.mesh.Name, node, m)
-	if b.cds[name] != nil && !reflect.DeepEqual(b.policies[name], by.policy) {
+	socket := upstream(by.policy, l, discoveryName(spec), b.agent)
+	if have := b.cds[name]; have != nil && !proto.Equal(have.TransportSocket, socket) {
 		name += "_" + by.service // the same node, spoken to in two ways
 	}
 	if b.cds[name] != nil {
 		return name
 	}
-	b.policies[name] = by.policy
 	c := &xdsapi.Cluster{
-		Name: name, ConnectTimeout: durationpb.New(remoteConnect), TransportSocket: upstream(by.policy, l, discoveryName(spec), b.agent),
+		Name: name, ConnectTimeout: durationpb.New(remoteConnect), TransportSocket: socket,
 		TypedExtensionProtocolOptions: protocolOptions(m.Protocol), OutlierDetection: outliers(l.OutlierDetection),
 		HealthChecks:    healthChecks(l.HealthCheck, discoveryName(spec)+":"+strconv.Itoa(int(value(m.Port))), value(m.Port)),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{unlimited()}},

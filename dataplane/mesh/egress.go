@@ -60,15 +60,13 @@ func (b *builder) egressListener(chains []*xdsapi.FilterChain, open bool) {
 		b.passthrough(passthroughCluster)
 		l.DefaultFilterChain = &xdsapi.FilterChain{Name: "egress_passthrough", Filters: []*xdsapi.Filter{b.tcpFilter([]weighted{{passthroughCluster, 1}}, nil)}}
 	case b.agent == envoyAgent:
+		b.passthrough(awsCluster(b.mesh.Name))
 		l.ListenerFilters = append(l.ListenerFilters, inspector(443))
 		l.FilterChains = append(l.FilterChains, &xdsapi.FilterChain{
 			Name:             "egress_amazonaws",
 			FilterChainMatch: &xdsapi.FilterChainMatch{DestinationPort: number(443), ServerNames: []string{"*.amazonaws.com"}},
 			Filters:          []*xdsapi.Filter{b.tcpFilter([]weighted{{awsCluster(b.mesh.Name), 1}}, nil)},
 		})
-	}
-	if !open {
-		b.passthrough(awsCluster(b.mesh.Name))
 	}
 	if len(l.FilterChains) == 0 && l.DefaultFilterChain == nil {
 		return
@@ -87,6 +85,7 @@ func (b *builder) elsewhere(open bool) []*xdsapi.VirtualHost {
 	if open {
 		name, domains, cluster = "passthrough", []string{"*"}, passthroughCluster
 	}
+	b.passthrough(cluster)
 	a := &xdsapi.RouteAction{ClusterSpecifier: &xdsapi.RouteAction_Cluster{Cluster: cluster}, Timeout: &durationpb.Duration{}} // the caller's to choose
 	return []*xdsapi.VirtualHost{{Name: name, Domains: domains, Routes: []*xdsapi.Route{{Match: everything(), Action: &xdsapi.Route_Route{Route: a}}}}}
 }

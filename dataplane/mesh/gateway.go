@@ -113,6 +113,12 @@ func (b *builder) behind(spec api.VirtualGatewaySpec, all map[string]api.Gateway
 	policy := gatewayPolicy(value(spec.BackendDefaults).ClientPolicy)
 	var hosts []*xdsapi.VirtualHost
 	others := &xdsapi.VirtualHost{Name: "default_backend", Domains: []string{"*"}} // whose host stayed
+	stays := map[string]bool{}
+	for _, r := range all {
+		if to := gatewayTarget(r); to.keepsHost {
+			stays[to.host()] = true
+		}
+	}
 	seen := map[string]bool{}
 	for _, name := range order {
 		service := gatewayTarget(all[name]).service
@@ -133,15 +139,20 @@ func (b *builder) behind(spec api.VirtualGatewaySpec, all map[string]api.Gateway
 			}
 			hosts = append(hosts, &xdsapi.VirtualHost{Name: at, Domains: names, Routes: e.routes})
 			for _, name := range names {
-				others.Routes = append(others.Routes, byHeader(e.routes, name)...)
+				if stays[name] {
+					others.Routes = append(others.Routes, byHeader(e.routes, name)...)
+				}
 			}
 		}
 	}
 	if len(hosts) == 0 {
 		return
 	}
+	if len(others.Routes) > 0 {
+		hosts = append(hosts, others)
+	}
 	name := routesName("egress", egressPort)
-	b.rds[name] = &xdsapi.RouteConfiguration{Name: name, VirtualHosts: append(hosts, others)}
+	b.rds[name] = &xdsapi.RouteConfiguration{Name: name, VirtualHosts: hosts}
 	name = listenerName("egress", loopback, egressPort)
 	b.lds[name] = &xdsapi.Listener{
 		Name: name, Address: address(loopback, egressPort), TrafficDirection: xdsapi.TrafficDirection_TRAFFICDIRECTION_OUTBOUND,

@@ -62,9 +62,17 @@ func hostPattern(h *api.GatewayRouteHostnameMatch) string {
 
 // gatewayTo is where a gateway route goes.
 type gatewayTo struct {
-	service  string
-	port     *int32
-	hostname *api.GatewayRouteHostnameRewrite
+	service   string
+	port      *int32
+	keepsHost bool // the host that was asked for
+}
+
+// host is how the target is named: its first port needs no telling.
+func (to gatewayTo) host() string {
+	if to.port == nil {
+		return to.service
+	}
+	return to.service + ":" + strconv.Itoa(int(*to.port))
 }
 
 func gatewayTarget(r api.GatewayRouteSpec) gatewayTo {
@@ -76,7 +84,8 @@ func gatewayTarget(r api.GatewayRouteSpec) gatewayTo {
 		a := value(httpGatewayRoute(r).Action)
 		target, hostname = a.Target, value(a.Rewrite).Hostname
 	}
-	return gatewayTo{value(value(value(target).VirtualService).VirtualServiceName), value(target).Port, hostname}
+	keeps := value(hostname).DefaultTargetHostname == api.DefaultGatewayRouteRewriteDisabled
+	return gatewayTo{value(value(value(target).VirtualService).VirtualServiceName), value(target).Port, keeps}
 }
 
 // serviceHeader carries a virtual service's name from a gateway's route to the
@@ -89,18 +98,14 @@ const serviceHeader = "x-app-mesh-virtual-service"
 // unless the route wants it to stay.
 func (b *builder) gatewayRouted(name string, r api.GatewayRouteSpec, protocol api.PortProtocol) []*xdsapi.Route {
 	to := gatewayTarget(r)
-	host := to.service
-	if to.port != nil {
-		host += ":" + strconv.Itoa(int(*to.port))
-	}
 	a := &xdsapi.RouteAction{ClusterSpecifier: &xdsapi.RouteAction_Cluster{Cluster: b.redirect(protocol)}, Timeout: defaultTimeout}
 	out := &xdsapi.Route{Name: name, Match: gatewayMatch(r).route, Action: &xdsapi.Route_Route{Route: a}}
-	if value(to.hostname).DefaultTargetHostname == api.DefaultGatewayRouteRewriteDisabled {
+	if to.keepsHost {
 		out.RequestHeadersToAdd = []*xdsapi.HeaderValueOption{{
-			Header: &xdsapi.HeaderValue{Key: serviceHeader, Value: host}, AppendAction: xdsapi.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+			Header: &xdsapi.HeaderValue{Key: serviceHeader, Value: to.host()}, AppendAction: xdsapi.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}}
 	} else {
-		a.HostRewriteSpecifier = &xdsapi.RouteAction_HostRewriteLiteral{HostRewriteLiteral: host}
+		a.HostRewriteSpecifier = &xdsapi.RouteAction_HostRewriteLiteral{HostRewriteLiteral: to.host()}
 	}
 	prefix, rewrite := rewriting(r)
 	if _, byExpression := out.Match.PathSpecifier.(*xdsapi.RouteMatch_SafeRegex); byExpression && rewrite != "" {
