@@ -107,17 +107,19 @@ func (b *book) drop(changed map[string]bool) {
 			delete(b.nodes, cluster)
 		}
 	}
-	concerned := map[proxyKey]bool{}
+	concerned, dropped := map[proxyKey]bool{}, false
 	for key, c := range b.configs {
 		if touches(c.read, changed) {
 			delete(b.configs, key)
-			concerned[key] = true
+			concerned[key], dropped = true, true
 		}
 		for _, to := range c.targets {
 			concerned[key] = concerned[key] || changed[kindEndpoints+to.node]
 		}
 	}
-	b.sweep()
+	if dropped {
+		b.sweep()
+	}
 	for s := range b.sessions {
 		if concerned[s.key] {
 			s.nudge()

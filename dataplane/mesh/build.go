@@ -141,3 +141,16 @@ func discoveryName(spec api.VirtualNodeSpec) string {
 	}
 	return ""
 }
+
+// listening are a node's listeners, those whose port another has taken left
+// out: App Mesh refuses such nodes.
+func listening(spec api.VirtualNodeSpec) (out []api.Listener) {
+	seen := map[int32]bool{}
+	for _, l := range spec.Listeners {
+		if port := value(value(l.PortMapping).Port); !seen[port] && port > 0 {
+			seen[port] = true
+			out = append(out, l)
+		}
+	}
+	return out
+}

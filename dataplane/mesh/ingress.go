@@ -31,7 +31,7 @@ func pairsOf(text string) (out []pair) {
 func (b *builder) ingress(spec api.VirtualNodeSpec, pairs []pair) {
 	var chains []*xdsapi.FilterChain
 	var mixed []int32 // ports that take both TLS and plain text
-	for _, l := range spec.Listeners {
+	for _, l := range listening(spec) {
 		m := value(l.PortMapping)
 		b.local(l, m)
 		switch tls := value(l.Tls); tls.Mode {

@@ -46,7 +46,11 @@ type stateOfTheWorld struct{ stream *stateStream }
 
 func (w stateOfTheWorld) receive() (request, error) {
 	m, err := w.stream.Receive()
-	return request{node: m.GetNode(), url: m.GetTypeUrl(), nonce: m.GetResponseNonce(), fault: faultOf(m.GetErrorDetail()), names: m.GetResourceNames()}, err
+	return stateRequest(m), err
+}
+
+func stateRequest(m *xdsapi.DiscoveryRequest) request {
+	return request{node: m.GetNode(), url: m.GetTypeUrl(), nonce: m.GetResponseNonce(), fault: faultOf(m.GetErrorDetail()), names: m.GetResourceNames()}
 }
 
 // send tells all listeners or clusters, since one that is missing is gone; of
@@ -68,10 +72,14 @@ type incremental struct{ stream *incrementalStream }
 
 func (w incremental) receive() (request, error) {
 	m, err := w.stream.Receive()
+	return deltaRequest(m), err
+}
+
+func deltaRequest(m *xdsapi.DeltaDiscoveryRequest) request {
 	return request{
 		node: m.GetNode(), url: m.GetTypeUrl(), nonce: m.GetResponseNonce(), fault: faultOf(m.GetErrorDetail()), incremental: true,
 		subscribe: m.GetResourceNamesSubscribe(), unsubscribe: m.GetResourceNamesUnsubscribe(), versions: m.GetInitialResourceVersions(),
-	}, err
+	}
 }
 
 func (w incremental) send(u update) error {

@@ -40,7 +40,7 @@ func (b *builder) expand(by backend) []exposed {
 // ofNode exposes a node's listeners as they are.
 func (b *builder) ofNode(by backend, node string) (out []exposed) {
 	spec, _ := b.node(node)
-	for _, l := range spec.Listeners {
+	for _, l := range listening(spec) {
 		m := value(l.PortMapping)
 		to := []weighted{{b.remote(by, node, spec, l), 1}}
 		e := exposed{port: value(m.Port)}
@@ -76,18 +76,18 @@ func (b *builder) ofRouter(by backend, router string) (out []exposed) {
 }
 
 func (b *builder) portsOf(spec api.VirtualRouterSpec, all map[string]api.RouteSpec, order []string) (ports []int32) {
-	for _, l := range spec.Listeners {
-		ports = append(ports, value(value(l.PortMapping).Port))
-	}
-	if len(ports) > 0 {
-		return ports
-	}
 	seen := map[int32]bool{}
 	add := func(port int32) {
 		if port > 0 && !seen[port] {
 			seen[port] = true
 			ports = append(ports, port)
 		}
+	}
+	for _, l := range spec.Listeners {
+		add(value(value(l.PortMapping).Port))
+	}
+	if len(ports) > 0 {
+		return ports
 	}
 	for _, name := range order {
 		if p := routePort(all[name]); p != nil {
@@ -127,7 +127,7 @@ func (b *builder) add(e *exposed, name string, r api.RouteSpec, by backend) {
 // listenerOf is the listener that a target names, or the node's only one.
 func (b *builder) listenerOf(t api.WeightedTarget) (spec api.VirtualNodeSpec, l api.Listener, ok bool) {
 	spec, _ = b.node(value(t.VirtualNode))
-	for _, l := range spec.Listeners {
+	for _, l := range listening(spec) {
 		if t.Port == nil || *t.Port == value(value(l.PortMapping).Port) {
 			return spec, l, true
 		}
