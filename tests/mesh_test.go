@@ -28,7 +28,7 @@ var (
 func meshed(t *testing.T, args ...string) world {
 	t.Helper()
 	w := newWorld(t)
-	if err := w.Manifest("monitoring: {dashboard", "mesh: {enabled: true}\n\nmonitoring: {dashboard"); err != nil {
+	if err := w.Manifest("defaults: ", "defaults:\n  env: {FAULTS: \"on\"}\n  outlier: {maxServerErrors: 3, interval: 1s, baseEjectionDuration: 1m}\n#"); err != nil {
 		t.Fatal(err)
 	}
 	w.must(append(w.StartArgs(), args...)...)
@@ -52,6 +52,7 @@ func TestMesh(t *testing.T) {
 		{"who calls whom", world.whoCallsWhom},
 		{"rotations lose no request", world.rotationsLoseNothing},
 		{"changes lose no request", world.changesLoseNothing},
+		{"a task that fails is tried once more elsewhere, and left out", world.failingTask},
 		{"a sidecar is killed", world.sidecarKilled},
 		{"the control plane is away", world.controlPlaneAway},
 	} {
@@ -178,6 +179,7 @@ type meshState struct {
 	Edges []struct {
 		Source, Destination string
 		Requests            int64
+		Retries, Ejections  int64
 		MTLS                bool
 	}
 }
@@ -249,6 +251,36 @@ func (w world) changesLoseNothing() {
 		})
 	}
 	w.lost(stop(), "20 changes of a route, payment scaled to 5, 2, 4 and 2 tasks")
+}
+
+// failingTask lets one of two payment tasks answer 503 only.
+func (w world) failingTask() {
+	curl := need(w, "curl", "apt-get install curl")
+	address := strings.TrimSuffix(w.url("payment"), "/health")
+	host, _, _ := strings.Cut(strings.TrimPrefix(address, "http://"), "/")
+	fault := func(method string) {
+		w.Helper()
+		if out, err := w.tool(curl, "-fsS", "-X", method, "-H", "Host: "+host, "http://"+w.Balancer()+"/payment/fault?status=503&rate=1&for=5m"); err != nil {
+			w.Fatal(out, err)
+		}
+	}
+	fault("PUT")
+	answered, stop := w.orderLoad(4, 0)
+	w.eventually(time.Minute, "200 orders", func() (bool, error) { return answered.Load() >= 200, nil })
+	w.lost(stop(), "orders while one of two payment tasks fails")
+	var retries, ejections int64
+	for _, e := range w.mesh().Edges {
+		if e.Source == "order-node-dev" && e.Destination == "payment-node-dev" {
+			retries, ejections = retries+e.Retries, ejections+e.Ejections
+		}
+	}
+	if retries == 0 || ejections == 0 {
+		w.Errorf("%d requests were tried again, the task was left out %d times: want some of both", retries, ejections)
+	}
+	w.Logf("%d tries more, left out %d times", retries, ejections)
+	for range 4 { // whichever it was
+		fault("DELETE")
+	}
 }
 
 func (w world) sidecarKilled() {

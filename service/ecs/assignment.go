@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -61,13 +62,17 @@ func overridden(def ecsapi.ContainerDefinition, o *ecsapi.TaskOverride) ecsapi.C
 	return def
 }
 
+// startTimeout is Fargate's when a container has none (ContainerDefinition in
+// the ECS API reference): those that depend on it give up then.
+const startTimeout = 3 * time.Minute
+
 func container(t Task, d ecsapi.ContainerDefinition) agent.Container {
 	c := agent.Container{
 		Name: *d.Name, Image: *d.Image, Essential: value(d.Essential), EntryPoint: d.EntryPoint, Command: d.Command,
 		Environment: map[string]string{}, User: value(d.User), WorkingDirectory: value(d.WorkingDirectory), Hostname: value(d.Hostname),
 		ReadOnlyRoot: value(d.ReadonlyRootFilesystem), Interactive: value(d.Interactive), PseudoTerminal: value(d.PseudoTerminal),
 		CPU: int(value(d.Cpu)), MemoryMiB: int(value(d.Memory)), ReservationMiB: int(value(d.MemoryReservation)),
-		DockerLabels: maps.Clone(d.DockerLabels), StartTimeout: seconds(d.StartTimeout), StopTimeout: seconds(d.StopTimeout),
+		DockerLabels: maps.Clone(d.DockerLabels), StartTimeout: cmp.Or(seconds(d.StartTimeout), startTimeout), StopTimeout: seconds(d.StopTimeout),
 		SystemControls: map[string]string{}, ExtraHosts: map[string]string{}, Log: logTarget(t, d),
 	}
 	for _, kv := range d.Environment {
