@@ -34,7 +34,7 @@ func (p *platform) edgeRows(edges []traffic) []string {
 func (p *platform) nodeRows(nodes []meshNode, now time.Time) []string {
 	table := [][]string{p.faints("SERVICE", "TASK", "IP", "CERTIFICATE", "EXPIRES IN", "CONFIGURATION")}
 	for _, n := range nodes {
-		table = append(table, []string{p.bold(p.member(n.Name)), brief(n.Task), orDash(n.IP), aged(n.NotBefore, now), p.expiry(n, now), p.configured(n)})
+		table = append(table, []string{p.bold(p.member(n.Name)), brief(n.Task), orDash(n.IP), aged(n.issued(), now), p.expiry(n, now), p.configured(n)})
 	}
 	return columns(table, -1, -1)
 }
@@ -136,4 +136,12 @@ func (a *app) faints(words ...string) []string {
 		words[i] = a.faint(words[i])
 	}
 	return words
+}
+
+// issued is when the certificate was made.
+func (n meshNode) issued() time.Time {
+	if n.Issued.IsZero() {
+		return n.NotBefore
+	}
+	return n.Issued
 }

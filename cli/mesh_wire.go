@@ -42,6 +42,7 @@ type meshNode struct {
 	Acked     string    `json:"acked"`          // of the one it has taken
 	Nack      string    `json:"nack,omitempty"` // why it refused the present one
 	Connected bool      `json:"connected"`
+	Issued    time.Time `json:"issued,omitzero"` // of its certificate, which is valid somewhat earlier
 	NotBefore time.Time `json:"notBefore"`
 	NotAfter  time.Time `json:"notAfter"`
 }

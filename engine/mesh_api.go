@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-dev/slipway/dataplane/mesh"
+	"github.com/slipway-dev/slipway/dataplane/pki"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/service/appmesh"
@@ -41,11 +43,12 @@ type MeshNode struct {
 	TaskARN   string    `json:"taskArn"`
 	IP        string    `json:"ip"`
 	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since,omitzero"`     // of its stream
-	Version   string    `json:"version"`            // of the configuration that is meant for it
-	Acked     string    `json:"acked"`              // of the one it has taken
-	Nack      string    `json:"nack,omitempty"`     // why it refused what it was sent last
-	NotBefore time.Time `json:"notBefore,omitzero"` // of its certificate
+	Since     time.Time `json:"since,omitzero"`  // of its stream
+	Version   string    `json:"version"`         // of the configuration that is meant for it
+	Acked     string    `json:"acked"`           // of the one it has taken
+	Nack      string    `json:"nack,omitempty"`  // why it refused what it was sent last
+	Issued    time.Time `json:"issued,omitzero"` // of its certificate, which is valid somewhat earlier
+	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
 }
 
@@ -154,7 +157,7 @@ func (m *meshes) nodes(row appmesh.Mesh) (out []MeshNode) {
 		connected[p.TaskARN] = true
 		out = append(out, MeshNode{
 			Name: p.Name, ARN: p.ARN, Gateway: p.Gateway, Task: p.Task, TaskARN: p.TaskARN, IP: p.IP, Version: p.Version,
-			NotBefore: p.NotBefore, NotAfter: p.NotAfter, Connected: true, Since: p.Connected, Acked: p.Acked, Nack: p.Nack,
+			Issued: issued(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter, Connected: true, Since: p.Connected, Acked: p.Acked, Nack: p.Nack,
 		})
 	}
 	snap := m.engine.store.Snapshot()
@@ -189,6 +192,13 @@ func resourceOf(t agent.Task) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+func issued(p mesh.Proxy) time.Time {
+	if p.NotBefore.IsZero() {
+		return time.Time{}
+	}
+	return p.NotBefore.Add(pki.Backdate)
 }
 
 func (m *meshes) rotate(r *http.Request) (Rotated, error) {
