@@ -52,6 +52,9 @@ func run() error {
 	cfg.Version = version
 	cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Level}))
 	cfg.Access = os.Stdout
+	if path := os.Getenv("APPMESH_SDS_SOCKET_PATH"); path != "" {
+		cfg.Log.Warn("APPMESH_SDS_SOCKET_PATH is not followed: secrets come from the control plane", "path", path)
+	}
 	s, err := sidecar.New(cfg)
 	if err != nil {
 		return err

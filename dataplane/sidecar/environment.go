@@ -30,7 +30,11 @@ const IngressKey = "slipway.ingress"
 //	APPMESH_XDS_ENDPOINT       host:port of the control plane
 //	ENVOY_LOG_LEVEL            default info
 //	ENVOY_ADMIN_ACCESS_PORT    default 9901
+//	ENABLE_ENVOY_STATS_TAGS    1: figures for Prometheus bear the mesh and the virtual node or gateway
 //	SLIPWAY_INGRESS            see IngressKey
+//
+// APPMESH_SDS_SOCKET_PATH, a SPIRE agent's socket, is not followed: secrets
+// come over the same stream as all else.
 func Environment(get func(string) string) (Config, error) {
 	resource := cmp.Or(get("APPMESH_RESOURCE_ARN"), get("APPMESH_VIRTUAL_NODE_NAME"))
 	if resource == "" {
@@ -65,5 +69,11 @@ func Environment(get func(string) string) (Config, error) {
 	if pairs := get("SLIPWAY_INGRESS"); pairs != "" {
 		node.Metadata = &structpb.Struct{Fields: map[string]*structpb.Value{IngressKey: structpb.NewStringValue(pairs)}}
 	}
-	return Config{Node: node, Endpoint: endpoint, Admin: net.JoinHostPort("", port), Level: &now}, nil
+	cfg := Config{Node: node, Endpoint: endpoint, Admin: net.JoinHostPort("", port), Level: &now}
+	if get("ENABLE_ENVOY_STATS_TAGS") == "1" {
+		parts := strings.Split(name, "/") // mesh, its name, virtualNode or virtualGateway, its name
+		kind := map[string]string{"virtualGateway": "appmesh_virtual_gateway"}[parts[2]]
+		cfg.Labels = label("appmesh_mesh", parts[1]) + "," + label(cmp.Or(kind, "appmesh_virtual_node"), parts[3])
+	}
+	return cfg, nil
 }

@@ -26,10 +26,13 @@ func TestEnvironment(t *testing.T) {
 		}},
 		{"all that can be chosen", map[string]string{
 			"APPMESH_RESOURCE_ARN": arn, "APPMESH_XDS_ENDPOINT": "10.0.0.2:443", "ENVOY_ADMIN_ACCESS_PORT": "9000", "ENVOY_LOG_LEVEL": "off",
-			"APPMESH_RESOURCE_CLUSTER": "orders", "SLIPWAY_INGRESS": "15080=8080",
+			"ENABLE_ENVOY_STATS_TAGS": "1", "APPMESH_RESOURCE_CLUSTER": "orders", "SLIPWAY_INGRESS": "15080=8080",
 		}, "", func(t *testing.T, c Config) {
 			if c.Endpoint != "10.0.0.2:443" || c.Admin != ":9000" || c.Node.GetCluster() != "orders" || c.Node.GetMetadata().GetFields()[IngressKey].GetStringValue() != "15080=8080" {
 				t.Errorf("got %+v", c)
+			}
+			if want := `appmesh_mesh="m",appmesh_virtual_node="n"`; c.Labels != want {
+				t.Errorf("labels %s, want %s", c.Labels, want)
 			}
 			if c.Level.Level() <= slog.LevelError {
 				t.Error("off still logs errors")

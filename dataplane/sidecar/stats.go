@@ -108,6 +108,9 @@ func (s *Sidecar) showStats(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/prometheus") || q.Get("format") == "prometheus":
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		for i := range all {
+			all[i].labels = strings.Trim(all[i].labels+","+s.cfg.Labels, ",")
+		}
 		writePrometheus(w, all)
 	case q.Get("format") == "json":
 		type stat struct {
