@@ -16,16 +16,15 @@ import (
 	"github.com/slipway-dev/slipway/api/xdsapi"
 )
 
-// How long a connection may take to be made (dumps of App Mesh's Envoys).
-const (
-	localConnect  = 250 * time.Millisecond
-	remoteConnect = time.Second
-)
+// connectTime is how long a connection may take to be made: Envoy's default.
+// App Mesh had 250 ms for the application and 1 s for peers, which a task with
+// half a processor misses whenever it is throttled.
+const connectTime = 5 * time.Second
 
 // localCluster is the application itself.
 func localCluster(name, host string, port int32, protocol api.PortProtocol, pool *xdsapi.CircuitBreakers_Thresholds) *xdsapi.Cluster {
 	return &xdsapi.Cluster{
-		Name: name, ClusterDiscoveryType: kind(xdsapi.Cluster_STATIC), ConnectTimeout: durationpb.New(localConnect),
+		Name: name, ClusterDiscoveryType: kind(xdsapi.Cluster_STATIC), ConnectTimeout: durationpb.New(connectTime),
 		LoadAssignment: oneAddress(name, host, port), TypedExtensionProtocolOptions: protocolOptions(protocol),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{pool}},
 	}
@@ -43,7 +42,7 @@ func (b *builder) remote(by backend, node string, spec api.VirtualNodeSpec, l ap
 		return name
 	}
 	c := &xdsapi.Cluster{
-		Name: name, ConnectTimeout: durationpb.New(remoteConnect), TransportSocket: socket,
+		Name: name, ConnectTimeout: durationpb.New(connectTime), TransportSocket: socket,
 		TypedExtensionProtocolOptions: protocolOptions(m.Protocol), OutlierDetection: outliers(l.OutlierDetection),
 		HealthChecks:    healthChecks(l.HealthCheck, discoveryName(spec)+":"+strconv.Itoa(int(value(m.Port))), value(m.Port)),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{unlimited()}},
@@ -84,7 +83,7 @@ func (b *builder) byName(c *xdsapi.Cluster, dns api.DnsServiceDiscovery, port in
 func (b *builder) passthrough(name string) {
 	b.cds[name] = &xdsapi.Cluster{
 		Name: name, ClusterDiscoveryType: kind(xdsapi.Cluster_ORIGINAL_DST), LbPolicy: xdsapi.Cluster_CLUSTER_PROVIDED,
-		ConnectTimeout:  durationpb.New(remoteConnect),
+		ConnectTimeout:  durationpb.New(connectTime),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{unlimited()}},
 	}
 }

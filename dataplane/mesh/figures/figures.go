@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,15 +177,16 @@ func (g *gathering) destination(cluster string) (node string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	for range 2 {
-		at := strings.LastIndexByte(rest, '_')
-		if at < 0 {
-			return "", false
-		}
-		rest = rest[:at]
+	m := portForm.FindStringIndex(rest)
+	if m == nil {
+		return "", false
 	}
-	return rest, true
+	return rest[:m[0]], true
 }
+
+// portForm ends a node's name in that of a cluster. What follows, if anything,
+// tells clusters of one port apart.
+var portForm = regexp.MustCompile(`_(http|http2|grpc|tcp)_[0-9]+(_|$)`)
 
 func (e *Edge) add(counter string, labels map[string]string, v float64) {
 	n := int64(v)

@@ -13,7 +13,8 @@ envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="c
 envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="cds_ingress_m_order-node_http_8081"} 12
 envoy_cluster_upstream_rq_total{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 100
 envoy_cluster_upstream_rq_total{envoy_cluster_name="cds_egress_passthrough"} 100
-envoy_cluster_upstream_rq_retry{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 4 1700000000000
+envoy_cluster_upstream_rq_retry{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 3 1700000000000
+envoy_cluster_upstream_rq_retry{envoy_cluster_name="cds_egress_m_payment-node_http_8080_pay.dev.local"} 1
 envoy_cluster_ssl_handshake{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 2
 envoy_cluster_outlier_detection_ejections_total{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 1
 envoy_cluster_outlier_detection_ejections_enforced_total{envoy_cluster_name="cds_egress_m_payment-node_http_8080"} 1
