@@ -9,9 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
-
-	"github.com/slipway-dev/slipway/dataplane/pki"
 )
 
 // Where who listens. The backend is where payment's sidecar looks for its
@@ -125,14 +122,10 @@ func (w *world) nginx() (*contender, error) {
 	if program == "" {
 		return nil, nil
 	}
-	files, err := w.certificates()
-	if err != nil {
-		return nil, err
-	}
 	c := &contender{name: "nginx", addr: nginxAddr}
 	for name, server := range map[string]string{
-		"outer": fmt.Sprintf(nginxOuter, nginxInner, nginxAddr, paymentHost, files.order, files.orderKey, files.trust),
-		"inner": fmt.Sprintf(nginxInnerText, backendAddr, nginxInner, files.payment, files.paymentKey, files.trust),
+		"outer": fmt.Sprintf(nginxOuter, nginxInner, nginxAddr, paymentHost, w.files.order, w.files.orderKey, w.files.trust),
+		"inner": fmt.Sprintf(nginxInnerText, backendAddr, nginxInner, w.files.payment, w.files.paymentKey, w.files.trust),
 	} {
 		path := filepath.Join(w.dir, "nginx-"+name)
 		text := fmt.Sprintf(nginxText, path+".pid", path+".log", server)
@@ -162,14 +155,10 @@ func (w *world) haproxies(name, next, outer, inner string) (*contender, error) {
 	if program == "" {
 		return nil, nil
 	}
-	files, err := w.certificates()
-	if err != nil {
-		return nil, err
-	}
 	c := &contender{name: name, addr: outer}
 	for part, text := range map[string]string{
-		"outer": fmt.Sprintf(haproxyOuter, outer, inner, files.trust, files.orderBoth, paymentHost, paymentHost, next),
-		"inner": fmt.Sprintf(haproxyInnerText, inner, files.paymentBoth, files.trust, next, backendAddr),
+		"outer": fmt.Sprintf(haproxyOuter, outer, inner, w.files.trust, w.files.orderBoth, paymentHost, paymentHost, next),
+		"inner": fmt.Sprintf(haproxyInnerText, inner, w.files.paymentBoth, w.files.trust, next, backendAddr),
 	} {
 		path := filepath.Join(w.dir, "haproxy-"+part+"-"+strconv.Itoa(len(next))+".cfg")
 		if err := os.WriteFile(path, []byte(haproxyText+text), 0o600); err != nil {
@@ -191,36 +180,4 @@ func (w *world) program(name string) string {
 		fmt.Printf("  %s is not installed (make deps-test installs it): left out\n", name)
 	}
 	return path
-}
-
-// files are certificates for programs that read files. Both is certificate and
-// key in one.
-type files struct{ trust, order, orderKey, orderBoth, payment, paymentKey, paymentBoth string }
-
-// certificates are of the mesh's authority, as the sidecars' are.
-func (w *world) certificates() (f files, err error) {
-	write := func(name string, text []byte) string {
-		path := filepath.Join(w.dir, name)
-		if err == nil {
-			err = os.WriteFile(path, text, 0o644) // nginx's workers may be another user
-		}
-		return path
-	}
-	pair := func(service string) (cert, key, both string) {
-		c, ierr := w.authority.Issue(pki.Identity{Namespace: "dev.local", Service: service, Task: "bench", DNS: []string{service + ".dev.local"}}, 0, time.Now())
-		if ierr != nil {
-			err = ierr
-			return
-		}
-		chain, private, perr := c.PEM()
-		if perr != nil {
-			err = perr
-			return
-		}
-		return write(service+".pem", chain), write(service+".key", private), write(service+".both", append(chain, private...))
-	}
-	f.trust = write("trust.pem", w.authority.PEM())
-	f.order, f.orderKey, f.orderBoth = pair("order")
-	f.payment, f.paymentKey, f.paymentBoth = pair("payment")
-	return f, err
 }

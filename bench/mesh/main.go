@@ -38,6 +38,7 @@ type settings struct {
 // roles are what the program is when it starts itself.
 var roles = map[string]func(context.Context, []string) error{
 	"backend": backend,
+	"plane":   planeRole,
 }
 
 var parts = []struct {
@@ -46,6 +47,7 @@ var parts = []struct {
 }{
 	{"hops", "two proxies with mutual TLS", (*world).hops},
 	{"latency", "latency added at 1,000 requests/s", (*world).latency},
+	{"scale", "the control plane with a thousand proxies", (*world).scale},
 }
 
 func main() {

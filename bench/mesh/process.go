@@ -18,11 +18,18 @@ type process struct {
 
 // start starts a program; it ends with this one at the latest.
 func (w *world) start(env []string, argv ...string) (*process, error) {
+	return w.prepared(func(p *process) error { p.Env = append(p.Env, env...); return nil }, argv...)
+}
+
+// prepared starts a program that something is done to first.
+func (w *world) prepared(prepare func(*process) error, argv ...string) (*process, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stderr = os.Stderr
+	cmd.Env, cmd.Stderr = os.Environ(), os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p := &process{cmd, time.Now()}
+	if err := prepare(p); err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}

@@ -31,12 +31,12 @@ const planeAddr = "127.0.0.1:15010"
 // world is the namespace and what runs in it.
 type world struct {
 	settings
-	dir       string
-	proxy     string // program of the sidecar
-	authority *pki.Authority
-	running   []*process
-	stop      context.CancelFunc
-	lineup    []*contender // nil until it was started
+	dir     string
+	proxy   string // program of the sidecar
+	files   files  // certificates of the shop, for the others
+	running []*process
+	stop    context.CancelFunc
+	lineup  []*contender // nil until it was started
 }
 
 // newWorld furnishes the namespace and serves the shop's configuration.
@@ -49,16 +49,28 @@ func newWorld(dir string, s settings) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.authority, err = authority(filepath.Join(dir, "pki"), m); err != nil {
+	by, err := authority(filepath.Join(dir, "pki"), m)
+	if err != nil {
 		return nil, err
 	}
-	server := mesh.New(mesh.Config{Who: anybody, Authority: func(*mesh.Mesh) (*pki.Authority, error) { return w.authority, nil }})
+	if w.files, err = certificates(dir, by); err != nil {
+		return nil, err
+	}
+	var ctx context.Context
+	ctx, w.stop = context.WithCancel(context.Background())
+	if _, err := serve(ctx, planeAddr, m, by); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// serve serves a mesh's configuration until ctx ends.
+func serve(ctx context.Context, addr string, m *mesh.Mesh, by *pki.Authority) (*mesh.Server, error) {
+	server := mesh.New(mesh.Config{Who: anybody, Authority: func(*mesh.Mesh) (*pki.Authority, error) { return by, nil }})
 	server.Put(m)
-	ctx, stop := context.WithCancel(context.Background())
-	w.stop = stop
-	l, err := net.Listen("tcp4", planeAddr)
+	l, err := net.Listen("tcp4", addr)
 	if err != nil {
-		stop()
 		return nil, err
 	}
 	go func() {
@@ -66,7 +78,7 @@ func newWorld(dir string, s settings) (*world, error) {
 			fmt.Fprintln(os.Stderr, "bench/mesh:", err)
 		}
 	}()
-	return w, nil
+	return server, nil
 }
 
 // declared reads a mesh as App Mesh's API writes its specs.

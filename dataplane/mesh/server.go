@@ -43,21 +43,21 @@ func New(c Config) *Server {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: c, books: map[string]*book{}}
-	limit := connect.WithReadMaxBytes(mostRequest)
+	limits := connect.WithHandlerOptions(connect.WithReadMaxBytes(mostRequest), connect.WithCompressMinBytes(mostRequest))
 	mux := http.NewServeMux()
 	mux.Handle(xdsapi.StreamPath, connect.NewBidiStreamHandler(xdsapi.StreamPath, func(ctx context.Context, stream *stateStream) error {
 		return s.serve(ctx, stateOfTheWorld{stream})
-	}, limit))
+	}, limits))
 	mux.Handle(xdsapi.DeltaPath, connect.NewBidiStreamHandler(xdsapi.DeltaPath, func(ctx context.Context, stream *incrementalStream) error {
 		return s.serve(ctx, incremental{stream})
-	}, limit))
+	}, limits))
 	s.handler = mux
 	return s
 }
 
 // Limits of clients.
 const (
-	mostRequest  = 4 << 20 // bytes of one message, as in gRPC
+	mostRequest  = 4 << 20 // bytes of one message, as in gRPC. Smaller ones are not compressed: proxies are next door
 	headerTime   = 10 * time.Second
 	pingAfter    = 30 * time.Second // of silence, to find clients that went without a word
 	pingPatience = 15 * time.Second
