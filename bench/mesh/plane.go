@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -49,6 +50,10 @@ func (p *plane) make(c change) (time.Time, error) {
 	case "endpoint": // a task is replaced by another one
 		all := p.where(c.Which)
 		all[0].IP = p.endpoint(c.Which, 100+c.Number%100)
+		next := *p.mesh
+		next.Endpoints = maps.Clone(p.mesh.Endpoints)
+		next.Endpoints[nodeName(c.Which)] = all
+		p.mesh = &next
 		now := time.Now()
 		p.server.Endpoints(p.mesh.ARN, map[string][]mesh.Endpoint{nodeName(c.Which): all})
 		return now, nil
