@@ -37,8 +37,9 @@ type Load struct {
 type Answer struct {
 	At     time.Time
 	Took   time.Duration
-	Status int   // 0 when there was no answer
-	Err    error // then
+	Status int    // 0 when there was no answer
+	Err    error  // then
+	Said   string // the beginning of an answer that failed
 }
 
 // Failed says whether it was not answered as it should be.
@@ -48,7 +49,7 @@ func (a Answer) String() string {
 	if a.Err != nil {
 		return fmt.Sprintf("%s after %s: %v", a.At.Format("05.000"), a.Took.Round(time.Millisecond), a.Err)
 	}
-	return fmt.Sprintf("%s after %s: %d", a.At.Format("05.000"), a.Took.Round(time.Millisecond), a.Status)
+	return fmt.Sprintf("%s after %s: %d %q", a.At.Format("05.000"), a.Took.Round(time.Millisecond), a.Status, a.Said)
 }
 
 // Result is what a load has seen, in the order of sending.
@@ -128,9 +129,12 @@ func (l Load) ask(ctx context.Context, client *http.Client) Answer {
 		}
 		var resp *http.Response
 		if resp, err = client.Do(req); err == nil {
+			if a.Status = resp.StatusCode; a.Failed() {
+				begin, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+				a.Said = string(begin)
+			}
 			_, err = io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
-			a.Status = resp.StatusCode
 		}
 	}
 	if err != nil {
