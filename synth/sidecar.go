@@ -35,8 +35,8 @@ func (r *renderer) sidecar(s *manifest.Service) Object {
 		Field{"Environment", environment},
 		Field{"HealthCheck", Object{
 			{"Command", []string{"CMD-SHELL", fmt.Sprintf("curl -s http://localhost:%d/server_info | grep state | grep -q LIVE", manifest.SidecarAdmin)}},
-			{"Interval", 5},
-			{"Timeout", 2},
+			{"Interval", 10},
+			{"Timeout", 5},
 			{"StartPeriod", 10},
 		}},
 		logging(s),

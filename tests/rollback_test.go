@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"testing"
 	"time"
@@ -105,16 +106,17 @@ func (w world) newestDeployment() (d struct{ Status, Stage string }) {
 	return list.Deployments[0]
 }
 
-// runs asserts which release payment's tasks are of.
+// runs waits until payment's tasks are of a release alone: others may still
+// drain.
 func (w world) runs(want string) {
 	w.Helper()
-	tasks := w.tasks("payment")
-	for _, p := range tasks {
-		if got := p.Env("RELEASE"); got != want {
-			w.Errorf("process %d is of release %q, want %q", p.Pid, got, want)
+	w.eventually(30*time.Second, fmt.Sprintf("payment runs release %q alone", want), func() (bool, error) {
+		tasks := w.tasks("payment")
+		for _, p := range tasks {
+			if got := p.Env("RELEASE"); got != want {
+				return false, fmt.Errorf("process %d is of release %q", p.Pid, got)
+			}
 		}
-	}
-	if len(tasks) < 2 {
-		w.Errorf("%d tasks of payment", len(tasks))
-	}
+		return len(tasks) >= 2, fmt.Errorf("%d tasks of payment", len(tasks))
+	})
 }
