@@ -39,6 +39,7 @@ type settings struct {
 var roles = map[string]func(context.Context, []string) error{
 	"backend": backend,
 	"plane":   planeRole,
+	"task":    taskRole,
 }
 
 var parts = []struct {
@@ -47,6 +48,8 @@ var parts = []struct {
 }{
 	{"hops", "two proxies with mutual TLS", (*world).hops},
 	{"latency", "latency added at 1,000 requests/s", (*world).latency},
+	{"sidecar", "one sidecar", (*world).footprint},
+	{"changes", "the control plane with sixty sidecars", (*world).changes},
 	{"scale", "the control plane with a thousand proxies", (*world).scale},
 }
 

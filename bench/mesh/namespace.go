@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -43,7 +42,7 @@ func namespaced(args []string) (*exec.Cmd, error) {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
-		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
+		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN}
 	}
 	return cmd, nil
 }
@@ -58,8 +57,8 @@ func furnish() error {
 	if err != nil {
 		return fmt.Errorf("find the loopback interface: %w", err)
 	}
-	for _, a := range []netip.Addr{paymentTask, paymentService} {
-		if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}}); err != nil {
+	for _, a := range []netip.Addr{paymentTask, paymentService, taskPlane.Addr()} {
+		if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: host(a)}); err != nil {
 			return fmt.Errorf("add address %s: %w", a, err)
 		}
 	}
