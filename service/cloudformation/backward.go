@@ -38,6 +38,9 @@ func (p *progress) deleteAll() {
 		return
 	}
 	why := p.failures("delete")
+	if why == "" && p.removeCircle() {
+		return
+	}
 	if p.op.Phase == Rollback {
 		if why != "" {
 			p.finish("ROLLBACK_FAILED", why)
@@ -70,16 +73,35 @@ func (p *progress) needed(id string) bool {
 		if other.LogicalID == id || other.Status == "DELETE_COMPLETE" || other.Status == "DELETE_SKIPPED" {
 			continue
 		}
-		if slices.Contains(other.DependsOn, id) {
+		if other.uses(id) {
 			return true
-		}
-		for _, v := range other.Doomed {
-			if slices.Contains(v.DependsOn, id) {
-				return true
-			}
 		}
 	}
 	return false
+}
+
+// uses reports whether anything there is of a resource may depend on id.
+func (r Resource) uses(id string) bool {
+	versions := append([]Version{r.Version, {DependsOn: r.Held}}, r.Doomed...)
+	for _, v := range []*Version{r.Before, r.Altered} {
+		if v != nil {
+			versions = append(versions, *v)
+		}
+	}
+	return slices.ContainsFunc(versions, func(v Version) bool { return slices.Contains(v.DependsOn, id) })
+}
+
+// removeCircle starts the deletion of what is left when old versions of resources depend on each other's new ones in a circle, and reports whether there is
+// anything: those that are in use wait for the others.
+func (p *progress) removeCircle() bool {
+	found := false
+	for _, id := range slices.Clone(p.order) {
+		if r := p.rows[id]; !p.settledDown(r) {
+			p.remove(r)
+			found = found || p.rows[id].Step != ""
+		}
+	}
+	return found
 }
 
 // remove starts the deletion of a resource, or skips it as its policy says.
@@ -87,7 +109,7 @@ func (p *progress) remove(r Resource) {
 	r.Operation = p.op.ID
 	if r.Before != nil && r.Origin == Replaced { // a replacement whose old resource was not cleaned up
 		r.Doomed = append(slices.Clone(r.Doomed), *r.Before)
-		r.Before, r.Origin = nil, ""
+		r.Before, r.Altered, r.Origin = nil, nil, ""
 	}
 	switch {
 	case p.op.Phase == Deleting && slices.Contains(p.op.Retain, r.LogicalID), p.retained(r):
@@ -167,7 +189,7 @@ func (p *progress) revert() {
 	p.enter(Cleanup, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
 }
 
-// takeBack undoes what the update did to one resource. A replaced one needs no work: its old self is still there.
+// takeBack undoes what the update did to one resource. A replaced one needs no work: its old self is still there, unless it had been changed before.
 func (p *progress) takeBack(r Resource) {
 	r.Operation = p.op.ID
 	before := *r.Before
@@ -175,6 +197,11 @@ func (p *progress) takeBack(r Resource) {
 		if r.PhysicalID != "" && r.PhysicalID != before.PhysicalID {
 			r.Doomed = append(slices.Clone(r.Doomed), r.Version)
 		}
+		if r.Altered != nil {
+			r.Version, r.Altered, r.Origin = *r.Altered, nil, Changed
+		}
+	}
+	if r.Origin == Replaced {
 		r.Version, r.Before, r.Origin, r.Reverting = before, nil, "", false
 		note(p.tx, r, p.op, p.now, "UPDATE_IN_PROGRESS", "")
 		p.set(r, "UPDATE_COMPLETE", "")

@@ -24,7 +24,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: "+
 			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
 	}
-	if err := (extras{nil, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
 		return nil, err
 	}
 	r := s.Store.Snapshot()
@@ -94,7 +94,7 @@ func (s *Service) changeSetStack(ctx context.Context, r store.Reader, in *api.Cr
 		if err := checkStackName(name); err != nil {
 			return st, false, err
 		}
-		st = fresh(ctx, name)
+		st = s.fresh(ctx, name)
 		st.Created = now()
 		return st, false, nil
 	case in.ChangeSetType == "CREATE" && st.Status != "REVIEW_IN_PROGRESS":
@@ -172,7 +172,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 			if err := checkUpdatable(st); err != nil {
 				return err
 			}
-			op.Previous, st.Updated = lastGood(st), now()
+			op.Previous, op.Policy, st.Updated = lastGood(st), st.Policy, now()
 		}
 		st.Deployment, st.Description, st.ChangeSetID, st.Rollback = cs.Deployment, bound.Description, cs.ID, nil
 		for other := range ChangeSets.List(tx, cs.Stack+"/") {

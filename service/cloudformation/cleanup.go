@@ -67,7 +67,7 @@ func (p *progress) kept() (map[string]bool, error) {
 func (p *progress) sweep(r Resource, keep bool) bool {
 	if keep && r.Origin == Replaced && r.Before != nil {
 		r.Doomed = append(slices.Clone(r.Doomed), *r.Before)
-		r.Before, r.Origin = nil, ""
+		r.Before, r.Altered, r.Origin = nil, nil, ""
 		p.put(r)
 	}
 	switch {

@@ -20,20 +20,24 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 	if in.DisableRollback != nil && *in.DisableRollback && in.OnFailure != "" {
 		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both")
 	}
-	if err := (extras{[]*string{in.StackPolicyBody, in.StackPolicyURL}, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+		return nil, err
+	}
+	policy, err := s.policy(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicy")
+	if err != nil {
 		return nil, err
 	}
 	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, nil)
 	if err != nil {
 		return nil, err
 	}
-	st := fresh(ctx, name)
+	st := s.fresh(ctx, name)
 	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
 	if err != nil {
 		return nil, err
 	}
 	st.Deployment, st.Description = d, bound.Description
-	st.Protected = deref(in.EnableTerminationProtection)
+	st.Protected, st.Policy = deref(in.EnableTerminationProtection), policy
 	st.DisableRollback, st.Timeout = deref(in.DisableRollback), deref(in.TimeoutInMinutes)
 	st.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
 	onFailure := string(in.OnFailure)
@@ -68,12 +72,16 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 }
 
 // fresh is a stack that does not exist yet.
-func fresh(ctx context.Context, name string) Stack {
+func (s *Service) fresh(ctx context.Context, name string) Stack {
 	scope := awsapi.CallerOf(ctx).Scope
 	id := newID()
 	st := Stack{Scope: scope, ID: stackARN(scope, name, id), Name: name, UUID: id}
 	if parent, ok := cfn.From(ctx); ok { // a nested stack
-		st.Parent = parent.StackID
+		st.Parent, st.Root = parent.StackID, parent.StackID
+		key, _ := stackKey(parent.StackID)
+		if p, err := Stacks.Get(s.Store.Snapshot(), key); err == nil && p.Root != "" {
+			st.Root = p.Root
+		}
 	}
 	return st
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
@@ -16,7 +17,7 @@ func (s *Service) DeleteStack(ctx context.Context, in *api.DeleteStackInput) (*a
 		if err != nil || st.Status == "DELETE_COMPLETE" || st.Status == "DELETE_IN_PROGRESS" {
 			return nil
 		}
-		if st.Protected {
+		if _, nested := cfn.From(ctx); !nested && isProtected(tx, st) { // a root stack may let go of its nested stacks
 			return invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", st.Name)
 		}
 		if user, name, used := exportUsed(tx, st); used {
@@ -53,6 +54,15 @@ func (s *Service) DeleteStack(ctx context.Context, in *api.DeleteStackInput) (*a
 		return nil, err
 	}
 	return &api.DeleteStackOutput{}, nil
+}
+
+// isProtected reports whether a stack, or the root it is nested in, must not be deleted.
+func isProtected(r store.Reader, st Stack) bool {
+	if key, ok := stackKey(st.Root); ok {
+		root, err := Stacks.Get(r, key)
+		return err == nil && root.Protected
+	}
+	return st.Protected
 }
 
 // failedRows are the logical ids whose deletion failed before.

@@ -58,7 +58,7 @@ func stackOut(st Stack) api.Stack {
 		RollbackConfiguration: &api.RollbackConfiguration{},
 	}
 	if st.Parent != "" {
-		out.ParentId, out.RootId = &st.Parent, &st.Parent
+		out.ParentId, out.RootId = &st.Parent, &st.Root
 	}
 	if st.Timeout > 0 {
 		out.TimeoutInMinutes = &st.Timeout

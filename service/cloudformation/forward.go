@@ -27,6 +27,14 @@ func (p *progress) forward() error {
 	if err != nil {
 		return p.broken(err)
 	}
+	active := map[string]bool{}
+	for _, r := range bound.Active() {
+		active[r.LogicalID] = true
+	}
+	if p.protectRemoved(active) {
+		p.stop("")
+		return nil
+	}
 	waiting := false
 	for _, r := range bound.Ordered() {
 		row, known := p.rows[r.LogicalID]
@@ -85,8 +93,13 @@ func (p *progress) begin(bound *template.Bound, r *template.Resource) {
 	}
 	next.Properties = encode(props)
 	if exists && row.PhysicalID == "" && row.Before != nil { // a replacement that was never made
-		row.Version, row.Origin, row.Before = *row.Before, "", nil
+		if row.Altered != nil {
+			row.Version, row.Origin, row.Altered = *row.Altered, Changed, nil
+		} else {
+			row.Version, row.Origin, row.Before = *row.Before, "", nil
+		}
 	}
+	exists = exists && row.PhysicalID != ""
 	row.Stack, row.LogicalID, row.Type = p.op.Stack, r.LogicalID, r.Type
 	if !exists {
 		next.Token = p.token(r.LogicalID)
@@ -107,6 +120,7 @@ func (p *progress) change(row Resource, next Version, props map[string]any) {
 	if row.Before != nil && row.Origin != "" { // an update that failed before was not rolled back
 		before = *row.Before
 	}
+	added := row.Origin == Added // by an update that failed and was not rolled back: the way back deletes it
 	switch {
 	case plan.Replacement != "True" && !plan.Handled && row.Status != "UPDATE_FAILED":
 		next.PhysicalID, next.State, next.Token = row.PhysicalID, row.State, row.Token
@@ -114,8 +128,15 @@ func (p *progress) change(row Resource, next Version, props map[string]any) {
 		p.put(row)
 	case plan.Replacement != "True":
 		next.PhysicalID, next.State, next.Token = row.PhysicalID, row.State, row.Token
-		row.Before, row.Version = &before, next
-		if row.Origin != Replaced {
+		if p.denied(row, modifyAction) {
+			return
+		}
+		row.Held = append(slices.Clone(row.Held), row.DependsOn...)
+		row.Version = next
+		if !added {
+			row.Before = &before
+		}
+		if row.Origin == "" {
 			row.Origin = Changed
 		}
 		p.step(row, StepUpdate, "UPDATE_IN_PROGRESS")
@@ -123,20 +144,36 @@ func (p *progress) change(row Resource, next Version, props map[string]any) {
 		row.Operation = p.op.ID
 		p.set(row, "UPDATE_FAILED", fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. "+
 			"Rename %s and update the stack again.", plan.Clash))
+	case p.denied(row, replaceAction):
 	default:
-		if row.Origin == Replaced && row.PhysicalID != before.PhysicalID {
+		if added || (row.Origin == Replaced && row.PhysicalID != before.PhysicalID) {
 			row.Doomed = append(slices.Clone(row.Doomed), row.Version)
 		} else {
+			if row.Origin == Changed {
+				row.Altered = new(row.Version)
+			}
 			before.State = row.State
 		}
 		// The event still names the old resource, the row already is the new one.
 		note(p.tx, row, p.op, p.now, "UPDATE_IN_PROGRESS", replacing)
 		next.Token = p.token(row.LogicalID)
-		row.Before, row.Version, row.Origin = &before, next, Replaced
+		if row.Version = next; !added {
+			row.Before, row.Origin = &before, Replaced
+		}
 		row.Step, row.Since, row.Operation = StepCreate, p.now, p.op.ID
 		row.Status, row.Reason, row.Changed = "UPDATE_IN_PROGRESS", replacing, p.now
 		p.put(row)
 	}
+}
+
+// denied fails a resource that the stack policy keeps as it is.
+func (p *progress) denied(row Resource, action string) bool {
+	why := p.protected(action, row)
+	if why != "" {
+		row.Operation = p.op.ID
+		p.set(row, "UPDATE_FAILED", why)
+	}
+	return why != ""
 }
 
 func (p *progress) step(row Resource, step Step, status string) {
@@ -202,6 +239,8 @@ func (p *progress) stopping() {
 	case p.op.OnFailure == "DO_NOTHING":
 		p.stack.Rollback = p.op.Previous
 		p.finish("UPDATE_FAILED", why)
+	case p.op.Previous == nil: // there is nothing to go back to
+		p.enter(Rollback, "ROLLBACK_IN_PROGRESS", why+"Rollback requested by user.")
 	default:
 		p.enter(Revert, "UPDATE_ROLLBACK_IN_PROGRESS", why)
 	}

@@ -47,10 +47,16 @@ func (s *Service) body(ctx context.Context, inline, url *string, previous func()
 		return *inline, nil
 	case previous != nil:
 		return previous()
-	case s.Fetch == nil:
-		return "", invalid("S3 error: TemplateURL %s cannot be read: this engine has no S3 service yet. Pass the template as TemplateBody.", *url)
 	}
-	text, err := s.Fetch(ctx, *url)
+	return s.fetch(ctx, "TemplateURL", *url)
+}
+
+// fetch reads what a request gives by its address.
+func (s *Service) fetch(ctx context.Context, name, url string) (string, error) {
+	if s.Fetch == nil {
+		return "", invalid("S3 error: %s %s cannot be read: this engine has no S3 service yet. Pass it as %sBody.", name, url, strings.TrimSuffix(name, "URL"))
+	}
+	text, err := s.Fetch(ctx, url)
 	if err != nil {
 		return "", invalid("S3 error: %v", err)
 	}

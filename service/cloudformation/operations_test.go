@@ -142,7 +142,7 @@ func TestValidateTemplate(t *testing.T) {
 			{api.ValidateTemplateInput{}, "Either Template URL or Template Body must be specified."},
 			{api.ValidateTemplateInput{TemplateBody: new("{")}, "Template format error: JSON not well-formed. (line 1, column 2)"},
 			{api.ValidateTemplateInput{TemplateURL: new("https://b.s3.amazonaws.com/k")}, "S3 error: TemplateURL https://b.s3.amazonaws.com/k cannot be read: " +
-				"this engine has no S3 service yet. Pass the template as TemplateBody."},
+				"this engine has no S3 service yet. Pass it as TemplateBody."},
 		} {
 			if _, err := s.svc.ValidateTemplate(s.ctx, &tt.in); message(err) != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
@@ -157,10 +157,9 @@ func TestWhatIsNotThereIsRefused(t *testing.T) {
 			in   api.CreateStackInput
 			want string
 		}{
-			{api.CreateStackInput{StackPolicyBody: new("{}")}, "Stack policies are not implemented by this engine."},
 			{api.CreateStackInput{NotificationARNs: []string{"arn:x"}}, "NotificationARNs cannot be used: this engine has no SNS service."},
 			{api.CreateStackInput{RollbackConfiguration: &api.RollbackConfiguration{RollbackTriggers: make([]api.RollbackTrigger, 1)}}, "Rollback triggers are not implemented by this engine."},
-			{api.CreateStackInput{ResourceTypes: []string{"AWS::*"}}, "Resource type T::Thing is not allowed by parameter ResourceTypes"},
+			{api.CreateStackInput{ResourceTypes: []string{"AWS::*"}}, "Resource type T::Thing is not allowed by parameter ResourceTypes [AWS::*]"},
 			{api.CreateStackInput{OnFailure: "DELETE", DisableRollback: new(true)}, "You can specify either DisableRollback or OnFailure, but not both"},
 			{api.CreateStackInput{Tags: tags([]string{"tag:aws:x=y"})}, "aws: prefixed tag key names are not allowed for external use."},
 		} {

@@ -108,11 +108,11 @@ func (p *progress) enter(phase Phase, status, reason string) {
 
 // finish ends the operation.
 func (p *progress) finish(status, reason string) {
-	keep := status == "UPDATE_FAILED" || status == "UPDATE_ROLLBACK_FAILED"
+	keep := status == "CREATE_FAILED" || status == "UPDATE_FAILED" || status == "UPDATE_ROLLBACK_FAILED"
 	for _, id := range p.order {
 		r, ok := p.rows[id]
 		if ok && !keep && (r.Before != nil || r.Origin != "") {
-			r.Before, r.Origin = nil, ""
+			r.Before, r.Altered, r.Origin = nil, nil, ""
 			p.put(r)
 		}
 	}

@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"slices"
+	"strings"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
@@ -9,17 +10,11 @@ import (
 
 // extras are inputs that change what an operation does and that this engine does not have: they are refused, never ignored.
 type extras struct {
-	policies []*string // stack policies, by body or URL
 	rollback *api.RollbackConfiguration
 	notify   []string
 }
 
 func (x extras) refuse() error {
-	for _, p := range x.policies {
-		if p != nil {
-			return invalid("Stack policies are not implemented by this engine.")
-		}
-	}
 	if x.rollback != nil && len(x.rollback.RollbackTriggers) > 0 {
 		return invalid("Rollback triggers are not implemented by this engine.")
 	}
@@ -36,7 +31,7 @@ func allowed(t *template.Template, types []string) error {
 	}
 	for _, r := range t.Resources {
 		if !slices.ContainsFunc(types, func(pattern string) bool { return matches(pattern, r.Type) }) {
-			return invalid("Resource type %s is not allowed by parameter ResourceTypes", r.Type)
+			return invalid("Resource type %s is not allowed by parameter ResourceTypes [%s]", r.Type, strings.Join(types, ", "))
 		}
 	}
 	return nil

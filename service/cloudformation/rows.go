@@ -28,7 +28,9 @@ type Stack struct {
 	Outputs     []Output
 	Imports     []string // names of exports in use, sorted
 	Protected   bool
+	Policy      string // stack policy, JSON
 	Parent      string // ARN of the stack this one is nested in
+	Root        string // ARN of the outermost stack around it
 	ChangeSetID string
 	// DisableRollback, Timeout and RetainExceptOnCreate are as the creation asked.
 	DisableRollback      bool
@@ -37,7 +39,7 @@ type Stack struct {
 	LastOperation        string
 	LastKind             Kind
 	LastToken            string // ClientRequestToken of the last operation
-	// Rollback is the last deployment that stood, when an update has failed and was not, or not wholly, rolled back.
+	// Rollback is the last deployment that stood, when an update has failed and was not, or not wholly, rolled back; nil when none ever stood.
 	Rollback *Deployment
 }
 
@@ -103,6 +105,7 @@ type Operation struct {
 	Deadline  time.Time   // zero for none
 	Cancelled bool        // by CancelUpdateStack, or by DeleteStack during a creation
 	Reason    string      // why a rollback was begun, when no resource is to blame
+	Policy    string      // stack policy the update is held to, JSON
 	Reverted  bool        // Cleanup follows Revert
 	// RetainExceptOnCreate treats every Retain policy as RetainExceptOnCreate.
 	RetainExceptOnCreate bool
@@ -145,6 +148,8 @@ type Resource struct {
 	Operation string    // the operation Origin, Before and Status belong to
 	Origin    Origin
 	Before    *Version  // the version before the running operation, when Origin is Changed or Replaced
+	Altered   *Version  // what became of Before in place, by an update that failed, before it was to be replaced
+	Held      []string  // logical ids that the version before a change depended on, until the change is complete
 	Doomed    []Version // versions to delete
 	Reverting bool      // the running update, or the one that failed, goes back to Before
 }

@@ -147,7 +147,7 @@ func (s *story) do(line string) {
 	case "create":
 		_, err := s.svc.CreateStack(s.ctx, &api.CreateStackInput{
 			StackName: &args[0], TemplateBody: s.template(args[1]), Parameters: parameters(args[2:]), Tags: tags(args[2:]),
-			OnFailure: api.OnFailure(option(args, "onfailure")), Capabilities: caps(args), TimeoutInMinutes: minutes(args),
+			OnFailure: api.OnFailure(option(args, "onfailure")), Capabilities: caps(args), TimeoutInMinutes: minutes(args), StackPolicyBody: s.optional(option(args, "policy")),
 		})
 		s.fail(err)
 	case "update":
@@ -157,6 +157,7 @@ func (s *story) do(line string) {
 		} else {
 			in.TemplateBody = s.template(args[1])
 		}
+		in.StackPolicyBody, in.StackPolicyDuringUpdateBody = s.optional(option(args, "policy")), s.optional(option(args, "during"))
 		if option(args, "rollback") == "no" {
 			in.DisableRollback = new(true)
 		}
@@ -178,6 +179,12 @@ func (s *story) do(line string) {
 			in.ResourcesToSkip = strings.Split(skip, ",")
 		}
 		_, err := s.svc.ContinueUpdateRollback(s.ctx, in)
+		s.fail(err)
+	case "rollback":
+		_, err := s.svc.RollbackStack(s.ctx, &api.RollbackStackInput{StackName: &args[0]})
+		s.fail(err)
+	case "policy":
+		_, err := s.svc.SetStackPolicy(s.ctx, &api.SetStackPolicyInput{StackName: &args[0], StackPolicyBody: s.template(args[1])})
 		s.fail(err)
 	case "protect":
 		_, err := s.svc.UpdateTerminationProtection(s.ctx, &api.UpdateTerminationProtectionInput{StackName: &args[0], EnableTerminationProtection: new(args[1] == "on")})
@@ -260,6 +267,14 @@ func (s *story) template(name string) *string {
 		s.t.Fatalf("no file %q", name)
 	}
 	return &body
+}
+
+// optional is the content of a file; nil when none is named.
+func (s *story) optional(name string) *string {
+	if name == "" {
+		return nil
+	}
+	return s.template(name)
 }
 
 // events prints the events that have not been shown. Events of one moment that belong to parallel work are sorted.

@@ -68,6 +68,9 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *api.GetTemplateSum
 		if err != nil {
 			return nil, err
 		}
+		if st.Status == "REVIEW_IN_PROGRESS" {
+			return nil, invalid("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
+		}
 		stored = s.previous(r, st, new(true))
 	}
 	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, stored)

@@ -37,8 +37,15 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	if err := checkUpdatable(st); err != nil {
 		return nil, err
 	}
-	policies := []*string{in.StackPolicyBody, in.StackPolicyURL, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL}
-	if err := (extras{policies, in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+		return nil, err
+	}
+	policy, err := s.policy(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicy")
+	if err != nil {
+		return nil, err
+	}
+	during, err := s.policy(ctx, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL, "StackPolicyDuringUpdate")
+	if err != nil {
 		return nil, err
 	}
 	body, err := s.body(ctx, in.TemplateBody, in.TemplateURL, s.previous(r, st, in.UsePreviousTemplate))
@@ -57,11 +64,11 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 		return nil, invalid(noUpdates)
 	}
 	op := operation(ctx, st, Update, in.ClientRequestToken)
-	op.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
+	op.RetainExceptOnCreate, op.Policy = deref(in.RetainExceptOnCreate), during
 	if deref(in.DisableRollback) {
 		op.OnFailure = "DO_NOTHING"
 	}
-	if err := s.beginUpdate(st, op, d, bound, body); err != nil {
+	if err := s.beginUpdate(st, op, d, bound, body, policy); err != nil {
 		return nil, err
 	}
 	s.Log.Info("stack update begins", "stack", st.Name, "changes", len(changes))
@@ -82,8 +89,8 @@ func (s *Service) previous(r store.Reader, st Stack, use *bool) func() (string, 
 	}
 }
 
-// beginUpdate writes the operation of an update, unless the stack has moved on since it was looked at.
-func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *template.Bound, body string) error {
+// beginUpdate writes the operation of an update, unless the stack has moved on since it was looked at. A new stack policy counts from the next update on.
+func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *template.Bound, body, policy string) error {
 	return s.Store.Update(func(tx *store.Tx) error {
 		st, err := Stacks.Get(tx, seen.Key())
 		if err != nil {
@@ -95,6 +102,12 @@ func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *tem
 		op := op
 		op.Desired = d
 		op.Previous = lastGood(st)
+		if op.Policy == "" {
+			op.Policy = st.Policy
+		}
+		if policy != "" {
+			st.Policy = policy
+		}
 		st.Deployment, st.Updated, st.Description, st.Rollback = d, now(), bound.Description, nil
 		for cs := range ChangeSets.List(tx, st.Key()+"/") {
 			if cs.ExecutionStatus == "AVAILABLE" {
@@ -106,15 +119,6 @@ func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *tem
 		start(tx, &st, op, "UPDATE_IN_PROGRESS")
 		return nil
 	})
-}
-
-// lastGood is the deployment that an update goes back to when it fails.
-func lastGood(st Stack) *Deployment {
-	if st.Rollback != nil {
-		return st.Rollback
-	}
-	d := st.Deployment
-	return &d
 }
 
 // CancelUpdateStack rolls a running update back.
@@ -134,23 +138,6 @@ func (s *Service) CancelUpdateStack(ctx context.Context, in *api.CancelUpdateSta
 	})
 }
 
-// ContinueUpdateRollback takes up a rollback that has failed.
-func (s *Service) ContinueUpdateRollback(ctx context.Context, in *api.ContinueUpdateRollbackInput) (*api.ContinueUpdateRollbackOutput, error) {
-	return &api.ContinueUpdateRollbackOutput{}, s.Store.Update(func(tx *store.Tx) error {
-		st, err := find(ctx, tx, deref(in.StackName))
-		if err != nil {
-			return err
-		}
-		if st.Status != "UPDATE_ROLLBACK_FAILED" || st.Rollback == nil {
-			return invalid("Stack:%s is in %s state and can not continue rollback.", st.ID, st.Status)
-		}
-		op := operation(ctx, st, Update, in.ClientRequestToken)
-		op.Phase, op.Desired, op.Previous, op.Skip = Revert, st.Deployment, st.Rollback, in.ResourcesToSkip
-		start(tx, &st, op, "UPDATE_ROLLBACK_IN_PROGRESS")
-		return nil
-	})
-}
-
 // UpdateTerminationProtection switches the protection against DeleteStack.
 func (s *Service) UpdateTerminationProtection(
 	ctx context.Context, in *api.UpdateTerminationProtectionInput,
@@ -160,6 +147,9 @@ func (s *Service) UpdateTerminationProtection(
 		st, err := find(ctx, tx, deref(in.StackName))
 		if err != nil {
 			return err
+		}
+		if st.Parent != "" {
+			return invalid("For nested stacks, termination protection is set on the root stack and can't be changed directly on the nested stack: %s", st.Root)
 		}
 		st.Protected = deref(in.EnableTerminationProtection)
 		Stacks.Put(tx, st)

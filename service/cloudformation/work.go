@@ -214,9 +214,9 @@ func (t task) conclude(tx *store.Tx, r *Resource, op Operation, settled bool, er
 		r.Step = ""
 		setResource(tx, r, op, now(), verb+"_FAILED", t.reason(verb, err))
 	case settled:
-		r.Step = ""
+		r.Step, r.Held = "", nil
 		if r.Reverting {
-			r.Reverting, r.Before, r.Origin = false, nil, ""
+			r.Reverting, r.Before, r.Altered, r.Origin = false, nil, nil, ""
 		}
 		setResource(tx, r, op, now(), verb+"_COMPLETE", "")
 	default:
