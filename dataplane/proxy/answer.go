@@ -45,6 +45,7 @@ type answer struct {
 	body     string
 	// overloaded tells the client's own proxy that trying again does harm.
 	overloaded bool
+	grpc       int // status of a call; body is its message
 }
 
 func errorAnswer(status int) answer {
@@ -122,7 +123,11 @@ func appendAnswer(out []byte, a answer, set *Settings, fields []byte, head, keep
 	if a.kind != "" {
 		out = append(append(append(out, "Content-Type: "...), a.kind...), "\r\n"...)
 	}
-	if a.status >= 200 && a.status != 204 && a.status != 304 {
+	if a.grpc != 0 {
+		out = append(strconv.AppendInt(append(out, "Grpc-Status: "...), int64(a.grpc), 10), "\r\nGrpc-Message: "...)
+		out = append(append(out, a.body...), "\r\n"...)
+		a.body = ""
+	} else if a.status >= 200 && a.status != 204 && a.status != 304 {
 		out = append(out, "Content-Length: "...)
 		out = strconv.AppendInt(out, int64(len(a.body)), 10)
 		out = append(out, "\r\n"...)

@@ -169,6 +169,7 @@ type pump struct {
 	// moved is told of the bytes that have come; nil: nobody.
 	moved func(n int64)
 	tape  *replay // of what is sent; nil: none
+	whole func()  // called when all was read, before the last is sent; nil: nobody
 }
 
 // errSource and errSink tell which side of a copy broke.
@@ -219,7 +220,11 @@ func (p *pump) run() error {
 			}
 			if err := p.src.fill(maxRequestHead); err != nil {
 				if errors.Is(err, io.EOF) && p.body.mode == openBody {
-					return p.finish(nil)
+					trailer := p.src.trailers()
+					if p.tape != nil {
+						p.tape.done, p.tape.trailer = true, trailer
+					}
+					return p.finish(trailer)
 				}
 				return errSource{noEOF(err)}
 			}
@@ -253,25 +258,43 @@ func (p *pump) emit(data []byte) error {
 // finish ends the body, passing trailer fields on but none that could be
 // taken for framing or routing.
 func (p *pump) finish(trailer []byte) error {
-	if p.wrap {
-		p.dst.out = append(p.dst.out, "0\r\n"...)
-		if len(trailer) > 2 {
-			fields, f := parseFields(trailer, nil)
-			if f != nil {
-				return errSource{errTrailer}
-			}
-			for _, f := range fields {
-				if f.kind == other {
-					p.dst.out = appendField(p.dst.out, f.name, f.value)
-				}
+	var passed []byte
+	if len(trailer) > 2 && (p.wrap || p.dst.st != nil) {
+		fields, f := parseFields(trailer, nil)
+		if f != nil {
+			return errSource{errTrailer}
+		}
+		for _, f := range fields {
+			if f.kind == other {
+				passed = appendField(passed, f.name, f.value)
 			}
 		}
-		p.dst.out = append(p.dst.out, '\r', '\n')
 	}
-	if err := p.dst.flush(); err != nil {
+	if p.wrap {
+		p.dst.out = append(p.dst.out, "0\r\n"...)
+		p.dst.out = append(append(p.dst.out, passed...), '\r', '\n')
+	}
+	if p.whole != nil {
+		p.whole()
+	}
+	if err := p.dst.end(passed); err != nil {
 		return errSink{err}
 	}
 	return nil
+}
+
+// trailers are those of a stream that has ended, as a chunked body has them.
+func (s *source) trailers() (out []byte) {
+	if s.st == nil {
+		return nil
+	}
+	if h := s.st.Trailers(); h != nil {
+		for _, f := range h.Fields {
+			out = appendField(out, f.Name, f.Value)
+		}
+		out = append(out, '\r', '\n')
+	}
+	return out
 }
 
 func appendField(out, name, value []byte) []byte {

@@ -56,7 +56,7 @@ func (c *conn) reach(v *virtual, g *group) *upstream {
 			return nil
 		}
 		t.acquire()
-		u, err := t.get(c.srv.ctx, nanos(), want{fresh: true})
+		u, err := t.get(c.srv.ctx, nanos(), want{fresh: true, upgrade: true})
 		if err == nil {
 			return u
 		}

@@ -26,6 +26,7 @@ type chain struct {
 	tcp   *virtual      // bytes instead of requests
 	tls   *tls.Config   // nil: plain
 	idle  time.Duration // longest of all: for what happens before a listener is chosen
+	prior bool          // clients may speak HTTP/2 without having asked
 }
 
 // add puts a listener into its chain, or tells why it does not go there.
@@ -55,6 +56,7 @@ func (b *binding) add(v *virtual) error {
 	b.redirected = key.Redirected
 	b.all, ch.all = append(b.all, v), append(ch.all, v)
 	ch.idle = max(ch.idle, v.idle)
+	ch.prior = ch.prior || v.cfg.Settings.HTTP2 && v.cfg.Settings.Plain
 	return nil
 }
 

@@ -65,7 +65,7 @@ type Settings struct {
 	KeepAlive           time.Duration // age after which a client connection is closed; default 3600 s
 	Server              string        // Server header of answers made here, such as awselb/2.0
 	Trace               bool          // X-Amzn-Trace-Id
-	HTTP2               bool          // offered by ALPN on TLS listeners
+	HTTP2               bool          // offered by ALPN on TLS listeners; on others taken by prior knowledge if Plain
 	DropInvalidFields   bool          // drop header names outside [-A-Za-z0-9]
 	Forwarded           Forwarded     // what becomes of X-Forwarded-For
 	ForwardedClientPort bool          // X-Forwarded-For carries the client's port too
@@ -210,11 +210,14 @@ type Fixed struct {
 // Version is the protocol spoken to targets.
 type Version string
 
-// The protocol versions of a group.
+// The protocol versions of a group. Any is HTTP/2 with targets whose TLS
+// agrees to it, and HTTP/1.1 with all others; it is what two proxies speak to
+// each other best.
 const (
 	HTTP1 Version = "HTTP1"
 	HTTP2 Version = "HTTP2"
 	GRPC  Version = "GRPC"
+	Any   Version = "ANY"
 )
 
 // Balance is how a target is chosen.

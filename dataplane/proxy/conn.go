@@ -1,16 +1,18 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/slipway-dev/slipway/dataplane/proxy/h2"
 )
 
 // conn is a client connection on the fast path. All its buffers are used
@@ -36,7 +38,10 @@ type conn struct {
 	tls     *tls.ConnectionState
 	cert    []byte // for X-Forwarded-Client-Cert; nil: not made yet
 	moves   activity
-	h2      atomic.Pointer[http.Server] // set while the connection speaks HTTP/2
+	h2      atomic.Pointer[h2.Conn] // set when the connection speaks HTTP/2
+	counted atomic.Bool             // by its listener and owner
+	parent  *conn                   // of a conn that serves streams: their connection
+	next    chan *h2.Stream         // likewise: to be served
 
 	raw    syscall.RawConn // nil: only Read and Write
 	state  int8            // how step left off
@@ -46,18 +51,26 @@ type conn struct {
 	req  request
 	resp response
 	x    exchange // of the current request
-	out  []byte   // head for the target, with the body when that is at hand
-	rec  record
+	// whole is x.received, made once.
+	whole func()
+	out   []byte // head for the target, with the body when that is at hand
+	rec   record
 }
 
 func newConn(so *socket, nc net.Conn) *conn {
 	c := &conn{srv: so.srv, sock: so, nc: nc, opened: nanos()}
+	c.whole = c.x.received
 	c.attach(nc)
-	c.rnd.s = (so.srv.seed.Add(1)*0x9E3779B97F4A7C15 ^ uint64(time.Now().UnixNano())) | 1
+	c.rnd.s = so.srv.seedOf()
 	c.req.client = addrOf(nc.RemoteAddr())
 	c.ip = c.req.client.Addr().AppendTo(nil)
 	c.req.scheme = "http"
 	return c
+}
+
+// seedOf is a seed for a connection's random numbers.
+func (s *Server) seedOf() uint64 {
+	return (s.seed.Add(1)*0x9E3779B97F4A7C15 ^ uint64(time.Now().UnixNano())) | 1
 }
 
 func (c *conn) attach(nc net.Conn) {
@@ -84,7 +97,7 @@ func (c *conn) serve() {
 	case tc == nil:
 		c.raw = rawOf(c.nc)
 	case c.tls.NegotiatedProtocol == "h2":
-		c.srv.h2.serve(c, tc)
+		c.multiplex(tc)
 		return
 	}
 	step := c.step
@@ -99,6 +112,9 @@ func (c *conn) serve() {
 			c.snk.fd = 0
 			switch {
 			case c.state == ended || err != nil:
+				return
+			case c.state == prior:
+				c.multiplex(&prefixed{Conn: c.nc, first: bytes.Clone(c.src.buffered())})
 				return
 			case c.state == parsed:
 				ready = true
@@ -121,6 +137,7 @@ func (c *conn) serve() {
 const (
 	running = iota // a head is incomplete, or there was nothing yet
 	parsed         // a request that needs more reading is prepared
+	prior          // the client speaks HTTP/2, without having asked
 	ended
 )
 
@@ -145,6 +162,10 @@ func (c *conn) step(fd uintptr) bool {
 		in := s.buffered()
 		end, _ := headEnd(in, 0)
 		if end < 0 || in[0] == '\r' {
+			return true
+		}
+		if in[0] == 'P' && c.owner == nil && c.chain.prior && bytes.HasPrefix(in, []byte(h2.Preface[:18])) {
+			c.state = prior
 			return true
 		}
 		c.prepare(in[:end], nil)
@@ -277,8 +298,6 @@ func (c *conn) await() *fault {
 // prepare parses a head that readHead or step found and starts the record.
 // f is what is wrong with it already.
 func (c *conn) prepare(head []byte, f *fault) {
-	wall := time.Now()
-	start := int64(wall.Sub(epoch))
 	r := &c.req
 	r.reset()
 	if f == nil {
@@ -287,12 +306,19 @@ func (c *conn) prepare(head []byte, f *fault) {
 		_ = parseRequest(head, r) // what can be told, for the log
 	}
 	c.src.r += len(head)
-	v := c.pick(r.host)
+	c.start(f)
+	c.rec.in = int64(len(head))
+}
+
+// start finds the listener of the request and starts its record. f is what is
+// wrong with its head.
+func (c *conn) start(f *fault) {
+	wall := time.Now()
+	v := c.pick(c.req.host)
 	if f != nil && v == nil {
 		v = c.chain.all[0]
 	}
-	c.begin(wall, start, v)
-	c.rec.in = int64(len(head))
+	c.begin(wall, int64(wall.Sub(epoch)), v)
 	c.fault = f
 }
 
@@ -333,9 +359,7 @@ func (c *conn) begin(wall time.Time, start int64, v *virtual) {
 	if v == nil {
 		return
 	}
-	if c.owner == nil {
-		c.count(v)
-	}
+	c.count(v)
 	c.src.timeout, c.snk.timeout = v.idle, v.idle
 	c.snk.sent = 0
 }
@@ -343,6 +367,27 @@ func (c *conn) begin(wall time.Time, start int64, v *virtual) {
 // keeps reports whether the connection may serve another request after this.
 func (c *conn) keeps(v *virtual) bool {
 	return !c.req.close && (c.req.minor == 1 || c.req.keepAlive) && !c.leaving && !c.sock.closing.Load() && c.rec.start-c.opened < v.age
+}
+
+// young reports whether the connection may go on for its age.
+func (c *conn) young() bool {
+	v := c.rec.virtual
+	return v == nil || c.rec.start-c.opened < v.age
+}
+
+// count books the connection on a listener and its owner, once.
+func (c *conn) count(v *virtual) {
+	if c.parent != nil {
+		c = c.parent
+	}
+	if c.counted.Load() || c.counted.Swap(true) {
+		return
+	}
+	c.owner, c.meter = v.owner, v.meter
+	c.owner.accepted.Add(1)
+	c.owner.active.Add(1)
+	c.meter.accepted.Add(1)
+	c.meter.active.Add(1)
 }
 
 func commas(b []byte) (n int) {
@@ -377,8 +422,8 @@ func (c *conn) reply(a answer, keep bool) bool {
 		c.snk.timeout = 10 * time.Second
 	}
 	c.logHead(nil)
-	c.snk.out = appendAnswer(scratch(c.snk.out), a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall)
-	err := c.snk.flush()
+	c.snk.begin(appendAnswer(scratch(c.snk.out), a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall))
+	err := c.snk.end(nil)
 	c.rec.out = c.snk.sent
 	c.srv.finish(&c.rec)
 	if !keep && c.req.length != 0 {

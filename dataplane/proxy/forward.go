@@ -1,6 +1,9 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // exchange is one request on its way to a target and back.
 type exchange struct {
@@ -22,9 +25,15 @@ type exchange struct {
 	tryLimit  atomic.Int64 // when the present try must have its answer
 	relaying  atomic.Bool  // it has
 	upload    chan error
+	uploading sync.WaitGroup
 	sent      replay // the streaming body, as far as it was sent
+	marks     marks
+	born      int64 // of the HTTP/2 connection that was of no use
 	u         *upstream
 }
+
+// marks are where things lie in the head for the target, and its body.
+type marks struct{ path, pathEnd, host, hostEnd, fields, body int }
 
 // forward carries the request to a target and its response back.
 func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
@@ -42,7 +51,7 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 	switch {
 	case x.group == nil:
 		return x.fail(503)
-	case x.group.roster.Load().cfg.Version != HTTP1:
+	case !x.compatible():
 		return x.fail(464)
 	case !x.admit():
 		return x.fail(503)
@@ -51,6 +60,7 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 		c.src.timeout, c.snk.timeout = f.Idle, f.Idle
 	}
 	c.buildHead(x)
+	x.marks.body = len(c.out)
 	if !x.streaming {
 		n := int(r.length)
 		c.out = append(c.out, c.src.buf[c.src.r:c.src.r+n]...)
@@ -68,6 +78,21 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 	}
 	x.leave()
 	return keep
+}
+
+// compatible reports whether the client's protocol goes with the group's. A
+// load balancer does not translate (Elastic Load Balancing, "HTTP 464"); a
+// mesh does.
+func (x *exchange) compatible() bool {
+	c := x.c
+	if x.v.cfg.Settings.Plain {
+		return true
+	}
+	version := x.group.roster.Load().cfg.Version
+	if c.src.st == nil {
+		return version == HTTP1
+	}
+	return !(version == GRPC && string(c.req.method) != "POST" || version == HTTP1 && c.req.grpc())
 }
 
 // fail answers a request no target has answered.

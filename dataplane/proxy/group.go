@@ -30,9 +30,10 @@ type roster struct {
 	all    []*member
 	usable []*member // who may get new requests
 	byAddr map[string]*member
-	uneven bool // some weight or slow start counts
-	heavy  int  // greatest weight
-	tls    *tls.Config
+	uneven bool        // some weight or slow start counts
+	heavy  int         // greatest weight
+	tls    *tls.Config // of cfg, completed
+	tls1   *tls.Config // the same for HTTP/1.1 alone
 }
 
 type member struct {
@@ -184,14 +185,8 @@ func newRoster(cfg Group, old *roster, make func(addr string) *target) *roster {
 	if cfg.Version == "" {
 		cfg.Version = HTTP1
 	}
-	r := &roster{cfg: cfg, byAddr: map[string]*member{}, heavy: 1, tls: cfg.TLS}
-	if cfg.TLS != nil && cfg.TLS.NextProtos == nil {
-		r.tls = cfg.TLS.Clone()
-		r.tls.NextProtos = []string{"http/1.1"}
-		if cfg.Version != HTTP1 {
-			r.tls.NextProtos = []string{"h2"}
-		}
-	}
+	r := &roster{cfg: cfg, byAddr: map[string]*member{}, heavy: 1}
+	r.secure()
 	var weak []*member
 	for _, t := range cfg.Targets {
 		m := &member{state: t.State, weight: max(t.Weight, 1), since: int64(t.Since.Sub(epoch))}
@@ -223,6 +218,27 @@ func newRoster(cfg Group, old *roster, make func(addr string) *target) *roster {
 		}
 	}
 	return r
+}
+
+// secure completes the configuration of TLS: what is offered is what can be
+// spoken.
+func (r *roster) secure() {
+	if r.cfg.TLS == nil {
+		return
+	}
+	with := func(protocols ...string) *tls.Config {
+		c := r.cfg.TLS.Clone()
+		c.DynamicRecordSizingDisabled = true // what is written is there at once, or long
+		c.NextProtos = protocols
+		return c
+	}
+	r.tls1 = with("http/1.1")
+	switch r.tls = r.tls1; r.cfg.Version {
+	case Any:
+		r.tls = with("h2", "http/1.1")
+	case HTTP2, GRPC:
+		r.tls = with("h2")
+	}
 }
 
 // random is a small fast generator (xorshift), one per connection.

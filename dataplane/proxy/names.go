@@ -55,44 +55,31 @@ func (n *names) add(name string, v *virtual) {
 	}
 }
 
-// find takes a host with or without port. A name that has a port goes before
-// one that has none.
+// find takes a host with or without port; names may have one, too. Of each
+// kind a name that fits the host with its port goes first.
 func (n *names) find(host []byte) *virtual {
-	if v := n.lookup(host); v != nil {
+	if v := n.exact[string(host)]; v != nil {
 		return v
 	}
-	if bare := stripPort(host); len(bare) != len(host) {
-		if v := n.lookup(bare); v != nil {
-			return v
-		}
+	bare := stripPort(host)
+	if v := n.exact[string(bare)]; v != nil {
+		return v
 	}
-	return n.rest
-}
-
-func (n *names) lookup(host []byte) *virtual {
-	if len(n.exact) > 0 {
-		if v := n.exact[string(host)]; v != nil {
-			return v
-		}
-		if hasUpper(host) {
-			host = []byte(strings.ToLower(string(host)))
-			if v := n.exact[string(host)]; v != nil {
-				return v
-			}
-		}
+	if hasUpper(host) {
+		return n.find([]byte(strings.ToLower(string(host))))
 	}
 	// The star stands for at least one character.
 	for _, w := range n.suffixes {
-		if at := len(host) - len(w.text); at > 0 && equalFold(host[at:], w.text) {
+		if len(host) > len(w.text) && strings.HasSuffix(string(host), w.text) || len(bare) > len(w.text) && strings.HasSuffix(string(bare), w.text) {
 			return w.v
 		}
 	}
 	for _, w := range n.prefixes {
-		if len(host) > len(w.text) && equalFold(host[:len(w.text)], w.text) {
+		if len(bare) > len(w.text) && strings.HasPrefix(string(bare), w.text) || len(host) > len(w.text) && strings.HasPrefix(string(host), w.text) {
 			return w.v
 		}
 	}
-	return nil
+	return n.rest
 }
 
 func hasUpper(b []byte) bool {

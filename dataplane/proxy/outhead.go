@@ -1,16 +1,23 @@
 package proxy
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+	"strconv"
+)
 
 // buildHead writes the request head for the target into c.out: end-to-end
 // fields as they came, hop-by-hop ones removed, those of a load balancer
 // added.
 func (c *conn) buildHead(x *exchange) {
 	r, set := &c.req, &x.v.cfg.Settings
+	m := &x.marks
 	out := append(scratch(c.out), r.method...)
 	out = append(out, ' ')
+	m.path = len(out)
 	out = x.rt.appendTarget(out, r)
+	m.pathEnd = len(out)
 	out = append(out, " HTTP/1.1\r\n"...)
+	m.fields = len(out)
 	host, traced := false, false
 	for i := range r.fields {
 		f := &r.fields[i]
@@ -20,9 +27,16 @@ func (c *conn) buildHead(x *exchange) {
 				continue
 			}
 		case fHost:
+			if host {
+				continue
+			}
 			host = true
-			out = appendField(out, f.name, x.rt.host(r))
+			out = m.appendHost(out, f.name, x.rt.host(r))
 			continue
+		case fTE:
+			if c.src.st == nil {
+				continue
+			}
 		case fForwardedFor:
 			if set.Forwarded != Preserve && !set.Plain {
 				continue
@@ -55,10 +69,12 @@ func (c *conn) buildHead(x *exchange) {
 		if len(name) == 0 && len(x.v.cfg.Names) > 0 {
 			name = []byte(x.v.cfg.Names[0])
 		}
-		out = appendField(out, []byte("Host"), name)
+		out = m.appendHost(out, []byte("Host"), name)
 	}
 	if r.length < 0 {
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+	} else if r.length > 0 && c.src.st != nil && fieldOf(r.fields, "content-length") == nil {
+		out = append(strconv.AppendInt(append(out, "Content-Length: "...), r.length, 10), "\r\n"...)
 	}
 	if r.upgrade {
 		out = append(out, "Connection: upgrade\r\n"...)
@@ -97,6 +113,13 @@ func (c *conn) buildHead(x *exchange) {
 		c.logHead(nil)
 	}
 	c.out = append(out, "\r\n"...)
+}
+
+func (m *marks) appendHost(out, name, value []byte) []byte {
+	out = appendField(out, name, value)
+	m.hostEnd = len(out) - len("\r\n")
+	m.host = m.hostEnd - len(value)
+	return out
 }
 
 // appendForwarded writes X-Forwarded-For: what came, joined by commas, and

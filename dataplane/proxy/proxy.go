@@ -3,18 +3,19 @@
 // groups and targets, and nothing of the services that configure it.
 //
 // A Server is given whole configurations by Apply and changes over without
-// dropping a connection. HTTP/1.1 takes a small strict path of its own
-// (RFC 9112): one goroutine per client connection reads a head, chooses a
-// target, and carries bodies between two buffered connections, with no
-// allocation per request. Framing that two readers could understand
-// differently is refused. HTTP/2 from clients, and HTTP/2 and gRPC to
-// targets, go through net/http.
+// dropping a connection. HTTP/1.1 takes a small strict path (RFC 9112): one
+// goroutine per client connection reads a head, chooses a target, and carries
+// bodies between two buffered connections, with no allocation per request.
+// Framing that two readers could understand differently is refused. Streams
+// of HTTP/2 (package h2) take the same path on goroutines of their own, from
+// clients and to targets: an exchange does not know what either side speaks.
 //
-// Invariants: a request is sent to another target only when the first cannot
-// have acted on it (its connection failed before anything was written) or
-// when its method is idempotent and no byte of a response has arrived; a
-// connection is reused only after both messages on it ended cleanly; memory
-// per connection and per metric is bounded.
+// Invariants: without a Retry a request is sent to another target only when
+// the first cannot have acted on it (its connection failed before anything
+// was written, or its stream was refused) or when its method is idempotent
+// and no byte of a response has arrived; a connection is used again only
+// after both messages on it ended cleanly, and never under a later
+// Group.TLS; memory per connection and per metric is bounded.
 package proxy
 
 import (
@@ -65,7 +66,6 @@ type Options struct {
 type Server struct {
 	opts   Options
 	sealer *sealer
-	h2     *h2
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -113,7 +113,6 @@ func New(opts Options) (*Server, error) {
 		listeners: map[string]*listenerMeter{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.h2 = newH2(s)
 	s.wg.Go(s.reap)
 	return s, nil
 }
@@ -145,6 +144,7 @@ func (s *Server) Apply(ctx context.Context, cfg Config) error {
 	for addr, b := range bindings {
 		if so := s.sockets[addr]; so != nil {
 			so.binding.Store(b)
+			so.recheck(b)
 			continue
 		}
 		ln, err := s.opts.Listen(ctx, addr)
@@ -202,7 +202,6 @@ func (s *Server) applyGroups(groups []Group) (gone []*target) {
 	for id, g := range s.groups {
 		if !seen[id] {
 			gone = append(gone, g.targets()...)
-			s.h2.forget(g)
 			g.watch(nil)
 			delete(s.groups, id)
 		}
@@ -238,9 +237,6 @@ func (s *Server) applyGroup(cfg Group) (gone []*target) {
 		}
 	}
 	if old.cfg.Network != next.cfg.Network || old.cfg.Version != next.cfg.Version || old.cfg.TLS != next.cfg.TLS {
-		s.h2.forget(g)
-	}
-	if old.cfg.TLS != next.cfg.TLS {
 		for _, t := range g.targets() {
 			t.flush()
 		}
@@ -411,7 +407,6 @@ func (s *Server) Close(ctx context.Context) error {
 			t.close(true)
 		}
 	}
-	s.h2.close()
 	s.wg.Wait()
 	return ctx.Err()
 }

@@ -38,6 +38,10 @@ func (x *exchange) relay() bool {
 	}
 	c.respond(x, wrap)
 	p := pump{body: newBody(resp.length), src: &u.src, dst: &c.snk, wrap: wrap}
+	if u.shared != nil {
+		p.body = newBody(untilClose)
+	}
+	p.whole = c.whole
 	err := p.run()
 	c.rec.out = c.snk.sent
 	clean := err == nil && !resp.close
@@ -45,14 +49,7 @@ func (x *exchange) relay() bool {
 		clean = x.endUpload() == nil && clean
 	}
 	x.unread()
-	if u.src.limit.Store(0); x.streaming {
-		u.src.until = 0 // see hasten
-	}
-	if clean {
-		u.put(c.rec.first)
-	} else {
-		u.discard()
-	}
+	x.part(clean)
 	switch {
 	case err == nil:
 	case errors.As(err, new(errSink)):
@@ -65,6 +62,44 @@ func (x *exchange) relay() bool {
 		c.linger = true
 	}
 	return err == nil && x.keep
+}
+
+// received gives the target's connection back as soon as all of a response was
+// read: the client's next request may come before this goroutine is done. With
+// an upload that is not over it is too early.
+func (x *exchange) received() {
+	if x.c.resp.close {
+		return
+	}
+	if x.upload != nil {
+		select {
+		case err := <-x.upload:
+			if x.upload <- err; err != nil {
+				return
+			}
+			_ = x.endUpload()
+		default:
+			return
+		}
+	}
+	x.part(true)
+}
+
+// part ends the use of the target's connection.
+func (x *exchange) part(clean bool) {
+	u := x.u
+	if u == nil {
+		return
+	}
+	x.u = nil
+	if u.src.limit.Store(0); x.streaming {
+		u.src.until = 0 // see hasten
+	}
+	if clean {
+		u.put(x.c.rec.first)
+	} else {
+		u.discard()
+	}
 }
 
 // respond writes the response head for the client into its sink.
@@ -100,7 +135,7 @@ func (c *conn) respond(x *exchange, wrap bool) {
 	}
 	out = append(out, x.v.set...)
 	out = append(out, connectionLine(x.keep)...)
-	c.snk.out = append(out, "\r\n"...)
+	c.snk.begin(append(out, "\r\n"...))
 }
 
 func setsCookie(v []byte, g *group) bool {

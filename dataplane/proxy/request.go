@@ -89,6 +89,13 @@ func (r *request) idempotent() bool {
 	return false
 }
 
+// grpc reports whether the request is a call of gRPC.
+func (r *request) grpc() bool {
+	const t = "application/grpc"
+	kind := fieldOf(r.fields, "content-type")
+	return len(kind) >= len(t) && string(kind[:len(t)]) == t && (len(kind) == len(t) || kind[len(t)] == '+' || kind[len(t)] == ';')
+}
+
 // cookie finds the value of a cookie by its name, nil when absent.
 func (r *request) cookie(name string) []byte {
 	if !r.cookies {

@@ -16,6 +16,7 @@ type response struct {
 	fields []field
 	length int64 // of the body, or chunked, or untilClose
 	close  bool  // the target closes the connection after this
+	whole  bool  // of a stream: it ended with its head
 }
 
 // parseResponse reads a whole response head. bodyless says that the request

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -11,8 +12,15 @@ const (
 )
 
 // wants reports whether an answer is one to try again after.
-func (p *Retry) wants(status int) bool {
-	return slices.Contains(p.Status, status) || slices.Contains(p.Status, status/100)
+func (p *Retry) wants(r *response) bool {
+	if slices.Contains(p.Status, r.status) || slices.Contains(p.Status, r.status/100) {
+		return true
+	}
+	if len(p.GRPC) == 0 || !r.whole {
+		return false
+	}
+	code, err := strconv.Atoi(string(fieldOf(r.fields, "grpc-status")))
+	return err == nil && slices.Contains(p.GRPC, code)
 }
 
 func (p *Retry) covers(out outcome) bool {
@@ -124,8 +132,8 @@ func (x *exchange) overdue() int {
 // dropAnswer gives up a response of which only the head has been read. Its
 // connection is kept when the body has come with it.
 func (x *exchange) dropAnswer() {
-	u, resp := x.u, &x.c.resp
-	clean := !resp.close && resp.status != 101 && resp.length >= 0 && resp.length <= int64(u.src.w-u.src.r)
+	u, t, resp := x.u, x.u.target, &x.c.resp
+	clean := u.shared == nil && !resp.close && resp.status != 101 && resp.length >= 0 && resp.length <= int64(u.src.w-u.src.r)
 	if x.upload != nil {
 		clean = x.endUpload() == nil && clean
 	}
@@ -135,6 +143,6 @@ func (x *exchange) dropAnswer() {
 	} else {
 		u.discard()
 	}
-	u.target.release()
+	t.release()
 	x.u = nil
 }

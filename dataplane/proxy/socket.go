@@ -102,12 +102,29 @@ func (so *socket) kick(all bool) int {
 		case c.idle.Load():
 			_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 		default:
-			if hs := c.h2.Swap(nil); hs != nil {
-				so.srv.wg.Go(func() { _ = hs.Shutdown(so.srv.ctx) })
+			if hc := c.h2.Load(); hc != nil {
+				hc.Shutdown()
 			}
 		}
 	}
 	return len(so.conns)
+}
+
+// recheck ends the HTTP/2 connections that what is served has no place for
+// any more, once their requests have ended. Those of HTTP/1.1 find out by
+// themselves.
+func (so *socket) recheck(b *binding) {
+	so.mu.Lock()
+	defer so.mu.Unlock()
+	for c := range so.conns {
+		hc := c.h2.Load()
+		if hc == nil {
+			continue
+		}
+		if _, leaving := c.current(b); leaving {
+			hc.Shutdown()
+		}
+	}
 }
 
 // compile turns a listener's configuration into what requests are served by.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/slipway-dev/slipway/dataplane/proxy/h2"
 )
 
 var epoch = time.Now()
@@ -33,6 +35,7 @@ func putBuf(b []byte) {
 // read.
 type source struct {
 	nc      net.Conn
+	st      *h2.Stream // which nc is, on HTTP/2
 	buf     []byte
 	r, w    int
 	drained bool  // the last raw read left the socket empty
@@ -41,6 +44,15 @@ type source struct {
 	began   int64        // when the wait began
 	limit   atomic.Int64 // nanos when waiting is over whatever moves; 0 = never
 	active  *activity    // of the whole exchange, while bodies stream; else nil
+}
+
+// attach makes it the reading side of a stream, or, with nil, of nothing.
+func (s *source) attach(st *h2.Stream) {
+	s.st, s.until, s.r, s.w = st, 0, 0, 0
+	s.limit.Store(0)
+	if s.active = nil; st != nil {
+		s.nc = st
+	}
 }
 
 var errFull = errors.New("proxy: message element exceeds the buffer")
@@ -174,68 +186,4 @@ func scratch(b []byte) []byte {
 		b = getBuf()
 	}
 	return b[:0]
-}
-
-// sink is the writing side: what is appended to out is sent by flush.
-type sink struct {
-	nc      net.Conn
-	out     []byte
-	until   int64
-	timeout time.Duration
-	sent    int64
-	fd      uintptr   // pinned descriptor to write to directly, 0 = none
-	err     error     // of the last write
-	active  *activity // told of every write; may be nil
-}
-
-// write sends b under the idle timeout; now may be a moment old.
-func (k *sink) write(b []byte, now int64) error {
-	if k.fd != 0 && k.active == nil {
-		n, errno := rawSend(k.fd, b)
-		if errno == 0 {
-			k.sent += int64(n)
-			if b = b[n:]; len(b) == 0 {
-				return nil
-			}
-		}
-	}
-	if k.until-now < int64(k.timeout) {
-		k.until = now + int64(k.timeout) + int64(k.timeout)/8
-		_ = k.nc.SetWriteDeadline(epoch.Add(time.Duration(k.until)))
-	}
-	if k.active != nil && k.active.cut.Load() {
-		return errCut
-	}
-	var n int
-	n, k.err = k.nc.Write(b)
-	k.sent += int64(n)
-	if k.active != nil {
-		k.active.last.Store(nanos())
-	}
-	return k.err
-}
-
-func (k *sink) flush() error {
-	if len(k.out) == 0 {
-		return nil
-	}
-	now := int64(0)
-	if k.fd == 0 || k.active != nil {
-		now = nanos()
-	}
-	err := k.write(k.out, now)
-	k.out = k.out[:0]
-	return err
-}
-
-// data sends b, together with what is pending when both fit a buffer.
-func (k *sink) data(b []byte) error {
-	if len(k.out)+len(b) <= bufSize-64 { // a chunk's end may follow
-		k.out = append(k.out, b...)
-		return nil
-	}
-	if err := k.flush(); err != nil {
-		return err
-	}
-	return k.write(b, nanos())
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,10 @@ type target struct {
 	conns map[*upstream]struct{}
 	gone  bool // keeps no connection any more
 	cut   bool // and gets none
+
+	found   atomic.Int32 // protocol, of groups of Version Any
+	sharing []*shared
+	making  chan struct{} // closed when the HTTP/2 connection that is being made is there; nil: none is
 }
 
 func newTarget(s *Server, g *group, addr string) *target {
@@ -51,6 +56,8 @@ type upstream struct {
 	// answered says that something has come from it.
 	answered bool
 	tls      *tls.Config // Group.TLS it was made by
+	shared   *shared     // of HTTP/2; nil: the connection is its own
+	retire   bool        // the shared connection is not to be used by others
 }
 
 const (
@@ -65,6 +72,8 @@ var errGone = errors.New("target deregistered")
 // want is what a request needs of a connection.
 type want struct {
 	fresh   bool          // no pooled one
+	after   int64         // no shared one that is older
+	upgrade bool          // one of HTTP/1.1
 	careful bool          // it cannot be sent again: look whether a pooled one is still open
 	limit   int64         // nanos when there is no time left; 0 = never
 	wait    time.Duration // for one to become free, where their number is limited; 0: not at all
@@ -72,6 +81,10 @@ type want struct {
 
 // get takes a pooled connection, the latest used first, or dials.
 func (t *target) get(ctx context.Context, now int64, w want) (*upstream, error) {
+	ro := t.group.roster.Load()
+	if speaks := t.speaks(ro); speaks != http1 && !w.upgrade {
+		return t.share(ctx, ro, w)
+	}
 	if !w.fresh {
 		for u := t.pop(); u != nil; u = t.pop() {
 			if u.fit(now, w.careful) {
@@ -84,7 +97,7 @@ func (t *target) get(ctx context.Context, now int64, w want) (*upstream, error) 
 	case err != nil:
 		return nil, err
 	case u == nil:
-		return t.dial(ctx, w.limit)
+		return t.dial(ctx, w)
 	case u.fit(now, true):
 		return u, nil
 	}
@@ -122,8 +135,8 @@ func (u *upstream) fit(now int64, careful bool) bool {
 func (u *upstream) outdated() bool { return u.tls != u.target.group.roster.Load().cfg.TLS }
 
 // dial makes a connection in a slot that was reserved.
-func (t *target) dial(ctx context.Context, limit int64) (*upstream, error) {
-	ro := t.group.roster.Load()
+func (t *target) dial(ctx context.Context, w want) (*upstream, error) {
+	ro, limit := t.group.roster.Load(), w.limit
 	within := ro.cfg.ConnectTimeout
 	if limit != 0 {
 		within = min(within, time.Duration(limit-nanos()))
@@ -131,14 +144,9 @@ func (t *target) dial(ctx context.Context, limit int64) (*upstream, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	nc, err := t.srv.opts.Dial(ctx, ro.cfg.Network, t.addr)
+	multiplexed := !w.upgrade && (ro.cfg.Version == HTTP2 || ro.cfg.Version == GRPC)
 	if err == nil && ro.tls != nil {
-		tc := tls.Client(nc, ro.tls)
-		err = tc.HandshakeContext(ctx)
-		t.group.meter.tls.count(err, false)
-		if err != nil {
-			_ = nc.Close()
-		}
-		nc = tc
+		nc, multiplexed, err = t.handshake(ctx, nc, ro, w.upgrade)
 	}
 	if err != nil {
 		t.group.freed()
@@ -149,6 +157,9 @@ func (t *target) dial(ctx context.Context, limit int64) (*upstream, error) {
 		t.refusal.Add(1)
 		t.avoid.Store(nanos() + int64(avoidFor))
 		return nil, err
+	}
+	if multiplexed {
+		return t.adopt(nc, ro.cfg.TLS)
 	}
 	u := &upstream{target: t, src: source{nc: nc}, snk: sink{nc: nc}, tls: ro.cfg.TLS}
 	u.prepare(nc)
@@ -166,9 +177,42 @@ func (t *target) dial(ctx context.Context, limit int64) (*upstream, error) {
 	return u, nil
 }
 
+// handshake begins TLS, and tells whether HTTP/2 is to be spoken.
+func (t *target) handshake(ctx context.Context, nc net.Conn, ro *roster, upgrade bool) (net.Conn, bool, error) {
+	cfg := ro.tls
+	if upgrade {
+		cfg = ro.tls1
+	}
+	tc := tls.Client(nc, cfg)
+	err := tc.HandshakeContext(ctx)
+	t.group.meter.tls.count(err, false)
+	if err != nil {
+		_ = nc.Close()
+		return nil, false, err
+	}
+	h2 := tc.ConnectionState().NegotiatedProtocol == "h2"
+	switch version := ro.cfg.Version; {
+	case upgrade, version == HTTP1:
+		return tc, false, nil
+	case version == Any:
+		t.found.Store(int32(map[bool]protocol{false: http1, true: http2}[h2]))
+		return tc, h2, nil
+	case !h2:
+		_ = tc.Close()
+		return nil, false, errNoHTTP2
+	}
+	return tc, true, nil
+}
+
+var errNoHTTP2 = errors.New("the target's TLS does not agree to HTTP/2")
+
 // put keeps a connection whose exchange ended cleanly.
 func (u *upstream) put(now int64) {
 	t := u.target
+	if u.shared != nil {
+		u.giveBack()
+		return
+	}
 	if u.src.r != u.src.w || u.outdated() { // bytes nobody asked for: never reuse
 		u.discard()
 		return
@@ -188,6 +232,10 @@ func (u *upstream) put(now int64) {
 
 // discard closes the connection and forgets it.
 func (u *upstream) discard() {
+	if u.shared != nil {
+		u.giveBack()
+		return
+	}
 	if u.end() {
 		u.target.group.freed()
 	}
@@ -212,7 +260,7 @@ func (u *upstream) end() bool {
 func (t *target) pooled() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.idle)
+	return len(t.idle) + len(t.sharing)
 }
 
 // acquire and release count requests in flight.
@@ -235,6 +283,11 @@ func (t *target) reap(now int64) {
 		old = append(old, t.idle[0])
 		t.idle = t.idle[1:]
 	}
+	for _, s := range t.sharing {
+		if s.Idle() > idleKeep {
+			s.Shutdown()
+		}
+	}
 	t.mu.Unlock()
 	for _, u := range old {
 		u.discard()
@@ -252,7 +305,15 @@ func (t *target) close(cut bool) {
 	if cut {
 		ends = slices.Collect(maps.Keys(t.conns))
 	}
+	sharing := slices.Clone(t.sharing)
 	t.mu.Unlock()
+	for _, s := range sharing {
+		if cut {
+			s.Close()
+		} else {
+			s.Shutdown()
+		}
+	}
 	for _, u := range ends {
 		if u.end() {
 			t.group.freed()
@@ -271,8 +332,16 @@ func (t *target) flush() {
 		}
 		return false
 	})
+	ro := t.group.roster.Load()
+	sharing := slices.DeleteFunc(slices.Clone(t.sharing), func(s *shared) bool {
+		return s.tls == ro.cfg.TLS && ro.cfg.Version != HTTP1
+	})
 	t.mu.Unlock()
 	for _, u := range old {
 		u.discard()
 	}
+	for _, s := range sharing {
+		s.Shutdown()
+	}
+	t.found.Store(int32(unknown))
 }

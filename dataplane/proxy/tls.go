@@ -38,8 +38,9 @@ type helloKey struct{}
 
 func (v *virtual) config() *tls.Config {
 	if c := v.cfg.TLS.Config; c != nil {
+		c = c.Clone()
+		c.DynamicRecordSizingDisabled = true // of peers that are near
 		if c.NextProtos == nil {
-			c = c.Clone()
 			c.NextProtos = v.protocols()
 		}
 		return c

@@ -9,6 +9,7 @@ const (
 	whyConnect  = "connection failure"
 	whyReset    = "connection termination"
 	whyProtocol = "protocol error"
+	whyRefused  = "remote refused stream reset"
 )
 
 // answer is what the client gets instead of a target's response. A load
@@ -22,14 +23,14 @@ func (x *exchange) answer(status int) answer {
 	}
 	a := answer{status: status, kind: "text/plain", body: x.why}
 	switch x.why {
-	case whyConnect, whyReset, whyOverflow:
+	case whyConnect, whyReset, whyOverflow, whyRefused:
 		a.status = 503
 		fallthrough
 	case whyProtocol:
 		a.body = "upstream connect error or disconnect/reset before headers. reset reason: " + x.why
 	}
 	a.overloaded = x.why == whyOverflow
-	return a
+	return x.c.called(a)
 }
 
 // error is an answer to a request that is not forwarded.
@@ -39,7 +40,33 @@ func (c *conn) error(status int) answer {
 		v = c.chain.all[0]
 	}
 	if v.cfg.Settings.Plain {
-		return answer{status: status, kind: "text/plain"}
+		return c.called(answer{status: status, kind: "text/plain"})
 	}
 	return errorAnswer(status)
+}
+
+// called turns an answer to a call of gRPC into what its clients understand
+// (gRPC over HTTP2, "HTTP to gRPC Status Code Mapping").
+func (c *conn) called(a answer) answer {
+	if c.src.st == nil || !c.req.grpc() {
+		return a
+	}
+	code := 2 // UNKNOWN
+	switch a.status {
+	case 400:
+		code = 13 // INTERNAL
+	case 401:
+		code = 16
+	case 403:
+		code = 7
+	case 404:
+		code = 12 // UNIMPLEMENTED
+	case 429, 502, 503, 504:
+		code = 14 // UNAVAILABLE
+	}
+	why := a.body
+	if why == "" {
+		why = reason(a.status)
+	}
+	return answer{status: 200, kind: "application/grpc", overloaded: a.overloaded, grpc: code, body: why}
 }

@@ -101,7 +101,14 @@ func (x *exchange) try(t *target, fresh bool) (out outcome, status int) {
 	}
 	t.acquire()
 	c.rec.target = t
-	u, err := t.get(c.srv.ctx, now, want{fresh: fresh, careful: !x.safe || x.streaming, limit: x.tryLimit.Load(), wait: c.src.timeout})
+	after := int64(0)
+	if fresh {
+		after = x.born
+	}
+	u, err := t.get(c.srv.ctx, now, want{
+		fresh: fresh, after: after, careful: !x.safe || x.streaming, upgrade: c.req.upgrade,
+		limit: x.tryLimit.Load(), wait: c.src.timeout,
+	})
 	if err != nil {
 		t.release()
 		return x.unreached(t, err)
@@ -114,7 +121,7 @@ func (x *exchange) try(t *target, fresh bool) (out outcome, status int) {
 	out, status = x.roundTrip()
 	if out == answered {
 		t.answered(c.resp.status)
-		if x.policy != nil && x.policy.wants(c.resp.status) {
+		if x.policy != nil && x.policy.wants(&c.resp) {
 			out = unwanted
 		}
 		return out, 0
@@ -122,8 +129,11 @@ func (x *exchange) try(t *target, fresh bool) (out outcome, status int) {
 	if x.upload != nil {
 		_ = x.endUpload() // it uses u's buffers
 	}
-	if out == reset && u.reused && (x.safe && !x.streaming || !x.wrote()) {
+	if out == reset && u.shared == nil && u.reused && (x.safe && !x.streaming || !x.wrote()) {
 		out = stale
+	}
+	if u.shared != nil {
+		x.born = u.shared.born // a later one is wanted, should this one have ended
 	}
 	u.discard()
 	t.release()
@@ -161,6 +171,9 @@ func (x *exchange) unreached(t *target, err error) (outcome, int) {
 // roundTrip writes the request and reads the response's head.
 func (x *exchange) roundTrip() (outcome, int) {
 	c, u := x.c, x.u
+	if u.shared != nil {
+		return x.request()
+	}
 	u.src.timeout, u.snk.timeout = c.src.timeout, c.src.timeout
 	u.src.limit.Store(x.tryLimit.Load())
 	u.snk.sent = 0
@@ -199,17 +212,22 @@ func (x *exchange) roundTrip() (outcome, int) {
 			return answered, 0
 		case c.resp.status >= 200:
 			return answered, 0
-		case c.resp.status != 100 && c.req.minor == 1:
-			// Interim responses are passed on (RFC 9110, 15.2); 100 was
-			// answered here.
-			c.snk.out = c.appendStatus(scratch(c.snk.out))
-			c.snk.out = appendFields(c.snk.out, c.resp.fields)
-			c.snk.out = append(c.snk.out, "\r\n"...)
-			if c.snk.flush() != nil {
-				return broken, 460
-			}
+		case c.resp.status != 100 && !x.interim():
+			return broken, 460
 		}
 	}
+}
+
+// interim passes an interim response on (RFC 9110, 15.2), to those who know
+// such; 100 was answered here. It reports whether the client is still there.
+func (x *exchange) interim() bool {
+	c := x.c
+	if c.src.st == nil && c.req.minor == 0 {
+		return true
+	}
+	out := appendFields(c.appendStatus(scratch(c.snk.out)), c.resp.fields)
+	c.snk.begin(append(out, "\r\n"...))
+	return c.snk.flush() == nil
 }
 
 // lost is the outcome of a connection that failed while the request was

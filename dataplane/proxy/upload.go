@@ -42,17 +42,22 @@ func (x *exchange) replayable() bool {
 func (x *exchange) startUpload() int {
 	c, u := x.c, x.u
 	if c.req.expect && c.src.r == c.src.w && !x.sent.begun {
-		c.snk.out = append(scratch(c.snk.out), "HTTP/1.1 100 Continue\r\n\r\n"...)
+		c.snk.begin(append(scratch(c.snk.out), "HTTP/1.1 100 Continue\r\n\r\n"...))
 		if c.snk.flush() != nil {
 			return 460
 		}
 	}
 	c.logHead(nil)
 	x.share(&c.moves)
+	if !x.sent.begun && c.src.st != nil && (x.sent.wrap || u.shared != nil) {
+		x.sent.body = newBody(untilClose) // it ends with its stream
+	}
 	x.sent.begun = true
-	p := &pump{body: x.sent.body, src: &c.src, dst: &u.snk, wrap: x.sent.wrap, tape: &x.sent}
+	p := &pump{body: x.sent.body, src: &c.src, dst: &u.snk, wrap: x.sent.wrap && u.shared == nil, tape: &x.sent}
 	x.upload = make(chan error, 1)
+	x.uploading.Add(1)
 	go func() {
+		defer x.uploading.Done()
 		err := p.run()
 		c.rec.in += p.got
 		x.sent.body = p.body
@@ -61,8 +66,7 @@ func (x *exchange) startUpload() int {
 			u.src.hasten(x.tryLimit.Load())
 		}
 		x.upload <- err
-		var side errSource
-		if errors.As(err, &side) {
+		if errors.As(err, new(errSource)) && !c.moves.cut.Load() {
 			_ = u.src.nc.Close() // the request is broken: do not wait for an answer
 		}
 	}()
@@ -115,6 +119,7 @@ func (x *exchange) endUpload() error {
 			}
 		}
 	}
+	x.uploading.Wait() // until then u may be closed
 	c.req.length = 0
 	x.share(nil)
 	x.upload = nil

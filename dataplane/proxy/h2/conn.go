@@ -3,7 +3,6 @@ package h2
 import (
 	"errors"
 	"net"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -282,7 +281,7 @@ func (c *Conn) Check(within time.Duration) {
 		dead := c.pinged != 0
 		c.mu.Unlock()
 		if dead {
-			c.fail(os.ErrDeadlineExceeded)
+			c.fail(ErrSilent)
 			_ = c.nc.Close()
 		}
 	})

@@ -318,7 +318,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Check(20 * time.Millisecond)
-	if _, err := s.Await(); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := s.Await(); !errors.Is(err, ErrSilent) {
 		t.Errorf("%v", err)
 	}
 	<-done

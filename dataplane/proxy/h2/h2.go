@@ -104,7 +104,9 @@ var (
 	// ErrRefused says that the peer has not acted on the request.
 	ErrRefused = errors.New("HTTP/2 stream refused")
 	// ErrGone says that a connection takes no new requests.
-	ErrGone   = errors.New("HTTP/2 connection is going away")
+	ErrGone = errors.New("HTTP/2 connection is going away")
+	// ErrSilent ended a connection whose peer gave no sign of life, see Check.
+	ErrSilent = errors.New("HTTP/2 peer is silent")
 	errClosed = errors.New("HTTP/2 connection closed")
 )
 
