@@ -46,7 +46,9 @@ func (w *world) changes(ctx context.Context) error {
 		return fmt.Errorf("first connect: %w", err)
 	}
 	rss, pss := 0, 0
+	var sidecars []*process
 	for _, t := range all {
+		sidecars = append(sidecars, t.process)
 		r, s := rig.Memory(t.Process.Pid)
 		rss, pss = rss+r, pss+s
 	}
@@ -60,6 +62,7 @@ func (w *world) changes(ctx context.Context) error {
 			times /= 10
 		}
 		var took []time.Duration
+		cpu := cpuTime(sidecars...)
 		for i := range times {
 			before := p.versions()
 			at, err := p.make(change{Kind: kind.kind, Number: i})
@@ -75,8 +78,9 @@ func (w *world) changes(ctx context.Context) error {
 				return err
 			}
 		}
-		fmt.Printf("  %-26s until all %d have it: p50 %s  p99 %s  worst %s  of %d", kind.what, len(all),
-			value(quantile(took, 0.5)).ms(), value(quantile(took, 0.99)).ms(), value(quantile(took, 1)).ms(), times)
+		cpu = (cpuTime(sidecars...) - cpu) / time.Duration(times*len(all))
+		fmt.Printf("  %-26s until all %d have it: p50 %s  p99 %s  worst %s  of %d  CPU of each sidecar %s", kind.what, len(all),
+			value(quantile(took, 0.5)).ms(), value(quantile(took, 0.99)).ms(), value(quantile(took, 1)).ms(), times, cpu.Round(10*time.Microsecond))
 		if kind.kind != "rotate" {
 			fmt.Print("  (goal: p99 100 ms)")
 		}
