@@ -149,13 +149,17 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, err := s.state.with(typeURL, came, gone)
+	rotated := typeURL == xdsapi.SecretType && len(gone) == 0
 	if err == nil && typeURL == xdsapi.SecretType {
 		for _, r := range came {
 			err = errors.Join(err, s.vault.put(next.secrets[r.name]))
+			rotated = rotated && s.state.secrets[r.name] != nil
 		}
 	}
-	if err == nil {
-		err = s.check(next)
+	var cfg proxy.Config
+	var missing []string
+	if err == nil && !rotated { // else the vault has it, and nothing else is different
+		cfg, missing, err = translate(next, s.vault, s.names)
 	}
 	if err != nil {
 		s.rejected[typeURL] = err.Error()
@@ -163,19 +167,20 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 	}
 	delete(s.rejected, typeURL)
 	s.state, s.heard[typeURL] = next, true
-	s.apply(ctx)
+	if !rotated {
+		s.serve(ctx, cfg, missing)
+	}
 	return nil
-}
-
-// check tells whether a state can be served.
-func (s *Sidecar) check(next state) error {
-	_, _, err := translate(next, s.vault, s.names)
-	return err
 }
 
 // apply serves the present state. The caller holds the lock.
 func (s *Sidecar) apply(ctx context.Context) {
 	cfg, missing, _ := translate(s.state, s.vault, s.names)
+	s.serve(ctx, cfg, missing)
+}
+
+// serve serves what a state was translated to. The caller holds the lock.
+func (s *Sidecar) serve(ctx context.Context, cfg proxy.Config, missing []string) {
 	s.missing = missing
 	s.applied = s.applied || s.heard[xdsapi.ListenerType] && s.heard[xdsapi.ClusterType]
 	if !s.heard[xdsapi.ListenerType] {
