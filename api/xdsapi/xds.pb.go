@@ -6677,6 +6677,7 @@ type CertificateValidationContext struct {
 	state                         protoimpl.MessageState             `protogen:"open.v1"`
 	TrustedCa                     *DataSource                        `protobuf:"bytes,1,opt,name=trusted_ca,json=trustedCa,proto3" json:"trusted_ca,omitempty"`
 	CaCertificateProviderInstance *CertificateProviderPluginInstance `protobuf:"bytes,13,opt,name=ca_certificate_provider_instance,json=caCertificateProviderInstance,proto3" json:"ca_certificate_provider_instance,omitempty"`
+	MatchSubjectAltNames          []*StringMatcher                   `protobuf:"bytes,9,rep,name=match_subject_alt_names,json=matchSubjectAltNames,proto3" json:"match_subject_alt_names,omitempty"`
 	MatchTypedSubjectAltNames     []*SubjectAltNameMatcher           `protobuf:"bytes,15,rep,name=match_typed_subject_alt_names,json=matchTypedSubjectAltNames,proto3" json:"match_typed_subject_alt_names,omitempty"`
 	VerifyCertificateHash         []string                           `protobuf:"bytes,2,rep,name=verify_certificate_hash,json=verifyCertificateHash,proto3" json:"verify_certificate_hash,omitempty"`
 	unknownFields                 protoimpl.UnknownFields
@@ -6723,6 +6724,13 @@ func (x *CertificateValidationContext) GetTrustedCa() *DataSource {
 func (x *CertificateValidationContext) GetCaCertificateProviderInstance() *CertificateProviderPluginInstance {
 	if x != nil {
 		return x.CaCertificateProviderInstance
+	}
+	return nil
+}
+
+func (x *CertificateValidationContext) GetMatchSubjectAltNames() []*StringMatcher {
+	if x != nil {
+		return x.MatchSubjectAltNames
 	}
 	return nil
 }
@@ -8473,11 +8481,12 @@ const file_xds_proto_rawDesc = "" +
 	"\x0eTlsCertificate\x12G\n" +
 	"\x11certificate_chain\x18\x01 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\x10certificateChain\x12;\n" +
 	"\vprivate_key\x18\x02 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\n" +
-	"privateKey\"\xf6\x02\n" +
+	"privateKey\"\xcc\x03\n" +
 	"\x1cCertificateValidationContext\x129\n" +
 	"\n" +
 	"trusted_ca\x18\x01 \x01(\v2\x1a.slipway.xds.v3.DataSourceR\ttrustedCa\x12z\n" +
-	" ca_certificate_provider_instance\x18\r \x01(\v21.slipway.xds.v3.CertificateProviderPluginInstanceR\x1dcaCertificateProviderInstance\x12g\n" +
+	" ca_certificate_provider_instance\x18\r \x01(\v21.slipway.xds.v3.CertificateProviderPluginInstanceR\x1dcaCertificateProviderInstance\x12T\n" +
+	"\x17match_subject_alt_names\x18\t \x03(\v2\x1d.slipway.xds.v3.StringMatcherR\x14matchSubjectAltNames\x12g\n" +
 	"\x1dmatch_typed_subject_alt_names\x18\x0f \x03(\v2%.slipway.xds.v3.SubjectAltNameMatcherR\x19matchTypedSubjectAltNames\x126\n" +
 	"\x17verify_certificate_hash\x18\x02 \x03(\tR\x15verifyCertificateHash\"\xec\x01\n" +
 	"\x15SubjectAltNameMatcher\x12H\n" +
@@ -8822,39 +8831,40 @@ var file_xds_proto_depIdxs = []int32{
 	28,  // 159: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
 	28,  // 160: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
 	90,  // 161: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	94,  // 162: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
-	16,  // 163: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
-	46,  // 164: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
-	29,  // 165: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
-	92,  // 166: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
-	93,  // 167: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	1,   // 168: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
-	52,  // 169: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
-	104, // 170: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	122, // 171: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
-	121, // 172: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
-	120, // 173: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
-	118, // 174: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
-	121, // 175: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
-	121, // 176: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
-	29,  // 177: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
-	118, // 178: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
-	4,   // 179: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
-	120, // 180: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
-	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
-	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
-	120, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
-	39,  // 184: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 185: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	39,  // 186: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 187: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	93,  // 188: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 189: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	190, // [190:190] is the sub-list for method output_type
-	190, // [190:190] is the sub-list for method input_type
-	190, // [190:190] is the sub-list for extension type_name
-	190, // [190:190] is the sub-list for extension extendee
-	0,   // [0:190] is the sub-list for field type_name
+	46,  // 162: slipway.xds.v3.CertificateValidationContext.match_subject_alt_names:type_name -> slipway.xds.v3.StringMatcher
+	94,  // 163: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
+	16,  // 164: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
+	46,  // 165: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
+	29,  // 166: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
+	92,  // 167: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
+	93,  // 168: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	1,   // 169: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
+	52,  // 170: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	104, // 171: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	122, // 172: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
+	121, // 173: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
+	120, // 174: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
+	118, // 175: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
+	121, // 176: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
+	121, // 177: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
+	29,  // 178: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
+	118, // 179: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
+	4,   // 180: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
+	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
+	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
+	120, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
+	120, // 184: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
+	39,  // 185: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 186: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 187: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 188: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	93,  // 189: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 190: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	191, // [191:191] is the sub-list for method output_type
+	191, // [191:191] is the sub-list for method input_type
+	191, // [191:191] is the sub-list for extension type_name
+	191, // [191:191] is the sub-list for extension extendee
+	0,   // [0:191] is the sub-list for field type_name
 }
 
 func init() { file_xds_proto_init() }

@@ -32,6 +32,9 @@ func instances(c *xdsapi.CommonTlsContext) {
 	if both := c.GetCombinedValidationContext(); both != nil {
 		context, trust = both.DefaultValidationContext, both.ValidationContextSdsSecretConfig
 	}
+	for _, m := range context.MatchTypedSubjectAltNames { // gRPC looks at the older field alone, and would accept any name
+		context.MatchSubjectAltNames = append(context.MatchSubjectAltNames, m.Matcher)
+	}
 	if trust != nil {
 		context.CaCertificateProviderInstance = &xdsapi.CertificateProviderPluginInstance{InstanceName: trust.Name}
 		c.ValidationContextType = &xdsapi.CommonTlsContext_ValidationContext{ValidationContext: context}
