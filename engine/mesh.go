@@ -201,7 +201,7 @@ func (m *meshes) who(_ context.Context, vpc string, ip netip.Addr) (mesh.Caller,
 	if !ok {
 		return mesh.Caller{}, mesh.ErrNoTask
 	}
-	c := mesh.Caller{Scope: t.Scope, Task: t.ID, TaskARN: t.ARN, Allow: func(resource string) error { return m.allow(t, resource) }}
+	c := mesh.Caller{Scope: t.Scope, Task: t.ID, TaskARN: t.ARN, Intercepted: t.Proxy != nil, Allow: func(resource string) error { return m.allow(t, resource) }}
 	if m.engine.set.AnyAuth {
 		c.Allow = nil
 	}

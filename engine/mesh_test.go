@@ -110,7 +110,7 @@ func (w *meshWorld) task(policy string) {
 	w.put(func(tx *store.Tx) {
 		iam.Principals.Put(tx, iam.Principal{Account: home.Account, Kind: iam.Role, Name: "order", Path: "/", ID: "AROA", Inline: map[string]string{"p": policy}})
 		agent.Tasks.Put(tx, agent.Task{
-			ARN: home.ARN("ecs", "task/dev/0a1b"), Scope: home, ID: "0a1b", VPC: "vpc-1", IP: "127.0.0.1", TaskRoleARN: home.GlobalARN("iam", "role/order"),
+			ARN: home.ARN("ecs", "task/dev/0a1b"), Scope: home, ID: "0a1b", VPC: "vpc-1", IP: "127.0.0.1", TaskRoleARN: home.GlobalARN("iam", "role/order"), Proxy: &agent.Proxy{},
 		})
 	})
 }

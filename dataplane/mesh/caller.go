@@ -17,6 +17,9 @@ type Caller struct {
 	Task    string // id
 	TaskARN string
 	IP      netip.Addr
+	// Intercepted says that of the task's processes the proxy alone can reach the server. The keys of virtual nodes are given
+	// to no other tasks: their applications would get them, too. Gateways' are: there is nothing beside a gateway's proxy.
+	Intercepted bool
 	// Allow says whether the task's role may have the configuration of a virtual node or gateway, by its ARN: nil, or an
 	// error with the words of IAM. nil allows everything.
 	Allow func(resource string) error

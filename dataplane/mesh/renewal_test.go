@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	api "github.com/slipway-dev/slipway/api/appmeshapi"
 	"github.com/slipway-dev/slipway/api/xdsapi"
 	"github.com/slipway-dev/slipway/dataplane/pki"
 )
@@ -128,6 +129,27 @@ func TestNewNamesMeanNewCertificates(t *testing.T) {
 	for _, name := range []string{"pay.example", "payment.dev.local"} {
 		if err := (pki.Peer{Trust: trust, Names: []string{name}}).Verify([]*x509.Certificate{leaf}, x509.ExtKeyUsageServerAuth, time.Now()); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A task whose application can reach the server as its proxy can gets no key of
+// a node, but may know whom to trust; a gateway's task gets its key.
+func TestKeysAreForProxiesAlone(t *testing.T) {
+	w := newWorld(t, 0)
+	m := shop(t, strict)
+	m.Gateways = map[string]api.VirtualGatewaySpec{"in": {}}
+	w.Put(m)
+	w.task("aaa", "10.0.3.5")
+	open := w.tasks["10.0.3.5"]
+	open.Intercepted = false
+	w.tasks["10.0.3.5"] = open
+	for node, want := range map[string]int{"mesh/shop/virtualNode/order": 1, "mesh/shop/virtualGateway/in": 2} {
+		c := w.client("10.0.3.5", node)
+		c.ask(xdsapi.SecretType, ownSecret, trustSecret)
+		all := unpack[xdsapi.Secret](t, c.get(xdsapi.SecretType).GetResources())
+		if len(all) != want || all[len(all)-1].GetTlsCertificate() != nil && want == 1 {
+			t.Errorf("%s: %d secrets", node, len(all))
 		}
 	}
 }

@@ -79,6 +79,13 @@ func (s *session) secrets(cfg *config) secrets {
 	if s.types[xdsapi.SecretType] == nil {
 		return secrets{}
 	}
+	if !s.place.gateway && !s.caller.Intercepted {
+		if !s.warned {
+			s.warned = true
+			s.server.cfg.Log.Warn("a task without proxyConfiguration gets no certificate of its virtual node", "mesh", s.book.name, "node", s.place.name, "task", s.caller.Task)
+		}
+		return secrets{book: s.book}
+	}
 	cert, err := s.book.certificate(cfg.identity, holder{s.place.arn, s.caller.Task})
 	if err != nil {
 		s.server.cfg.Log.Error("issue a certificate", "mesh", s.book.name, "proxy", s.place.name, "task", s.caller.Task, "err", err)
@@ -90,15 +97,17 @@ func (s *session) secrets(cfg *config) secrets {
 // "default", the ARN of a certificate of ACM, or a SPIFFE ID in the mesh; the
 // authority is "ROOTCA" or the mesh's trust domain.
 func (s secrets) get(name string) *resource {
-	domain := "spiffe://" + strings.ToLower(s.book.name)
-	if s.cert == nil {
+	if s.book == nil {
 		return nil
 	}
+	domain := "spiffe://" + strings.ToLower(s.book.name)
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
 	switch {
 	case name == trustSecret || name == domain:
 		return s.book.trust(name)
+	case s.cert == nil:
+		return nil
 	case name == ownSecret || strings.HasPrefix(name, domain+"/") || strings.HasPrefix(name, "arn:aws:acm:"):
 		return s.cert.secret(name)
 	}
@@ -134,7 +143,11 @@ func (i *issued) secret(name string) *resource {
 	return r
 }
 
+// trust is the mesh's authority as a secret; nil when there is none.
 func (b *book) trust(name string) *resource {
+	if b.gone || b.openAuthority() != nil {
+		return nil
+	}
 	return pack(name, &xdsapi.Secret{Name: name, Type: &xdsapi.Secret_ValidationContext{ValidationContext: &xdsapi.CertificateValidationContext{
 		TrustedCa: inline(b.authority.PEM()),
 	}}})

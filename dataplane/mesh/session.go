@@ -25,6 +25,7 @@ type session struct {
 	since  time.Time
 	types  map[string]*subscription
 	nonces int
+	warned bool          // of a key that it may not have
 	wake   chan struct{} // holds one wake-up: something may have changed
 
 	mu     sync.Mutex

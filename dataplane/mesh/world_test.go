@@ -141,7 +141,7 @@ func (w *world) transport(ip string) *http.Transport {
 func (w *world) task(id, ip string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tasks[ip] = Caller{Scope: scope, Task: id, TaskARN: scope.ARN("ecs", "task/dev/"+id)}
+	w.tasks[ip] = Caller{Scope: scope, Intercepted: true, Task: id, TaskARN: scope.ARN("ecs", "task/dev/"+id)}
 }
 
 type protoMessage = proto.Message

@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	s := mesh.New(mesh.Config{
 		Who: func(_ context.Context, _ string, ip netip.Addr) (mesh.Caller, error) {
-			return mesh.Caller{Scope: scope, Task: "0a1b"}, nil
+			return mesh.Caller{Scope: scope, Task: "0a1b", Intercepted: true}, nil
 		},
 		Authority: func(*mesh.Mesh) (*pki.Authority, error) { return authority, nil },
 	})
