@@ -394,3 +394,41 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		t.Errorf("%d goroutines before, %d after\n%s", before, n, buf[:runtime.Stack(buf, true)])
 	}
 }
+
+// A request was placed on targets that have left by the time it reaches them,
+// as after a shift of traffic: it goes where requests go now.
+func TestARequestFollowsTheTraffic(t *testing.T) {
+	dialled, left := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, func(o *proxy.Options) {
+		dial := o.Dial
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr != "blue:80" {
+				return dial(ctx, network, addr)
+			}
+			close(dialled)
+			<-left
+			return nil, io.ErrClosedPipe
+		}
+	})
+	w.cfg.Groups[0].Targets = []proxy.Target{{Addr: "blue:80"}}
+	w.cfg.Groups = append(w.cfg.Groups, proxy.Group{ID: "green", Targets: []proxy.Target{{Addr: w.target(ok)}}})
+	w.apply()
+	status := make(chan int)
+	go func() {
+		resp, err := http.Get("http://" + w.addr + "/")
+		if err != nil {
+			status <- 0
+			return
+		}
+		resp.Body.Close()
+		status <- resp.StatusCode
+	}()
+	<-dialled
+	w.cfg.Listeners[0].Rules = []proxy.Rule{{ID: "r", Action: forward("green")}}
+	w.cfg.Groups = w.cfg.Groups[1:]
+	w.apply()
+	close(left)
+	if got := <-status; got != 200 {
+		t.Errorf("got %d", got)
+	}
+}

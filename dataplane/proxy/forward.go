@@ -20,6 +20,8 @@ type exchange struct {
 	keep      bool         // the client connection may go on
 	counted   bool         // in the group's requests in flight
 	tries     int          // that followed the first
+	roster    *roster      // of the group, when it was chosen
+	spared    bool         // no target can have acted on it
 	why       string       // what went wrong, in Envoy's words
 	limit     atomic.Int64 // nanos when the whole exchange must be over; 0 = never
 	tryLimit  atomic.Int64 // when the present try must have its answer
@@ -48,6 +50,9 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 	x.place = c.srv.place(rt, r, &c.rnd, c.rec.wall)
 	x.group = x.place.group
 	c.rec.group = x.group
+	if x.group != nil {
+		x.roster = x.group.roster.Load()
+	}
 	switch {
 	case x.group == nil:
 		return x.fail(503)
@@ -71,7 +76,11 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 		x.sent.body, x.sent.keep = newBody(r.length), x.policy != nil && x.policy.Max > 0
 		x.sent.wrap = r.length < 0
 	}
-	if status := x.send(); status != 0 {
+	status := x.send()
+	if status != 0 && x.moved() {
+		status = x.send()
+	}
+	if status != 0 {
 		keep = x.fail(status)
 	} else {
 		keep = x.relay()

@@ -34,13 +34,14 @@ func (x *exchange) send() int {
 		t := x.next()
 		if t == nil {
 			if status == 0 {
-				x.why = whyNoTarget
+				x.why, x.spared = whyNoTarget, true
 				return 503
 			}
 			return status
 		}
 		var out outcome
 		out, status = x.try(t, fresh)
+		x.spared = out == unreached || out == refused || out == reset && x.safe && !x.streaming
 		switch out {
 		case answered:
 			x.well()
