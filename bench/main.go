@@ -67,6 +67,7 @@ var parts = []part{
 	{name: "kill", title: "a task is killed", run: (*bench).kills, platform: true},
 	{name: "engine", title: "the engine is killed", run: (*bench).engineKills, platform: true},
 	{name: "api", title: "the API, signatures verified", run: (*bench).api, platform: true},
+	{name: "mesh", title: "the platform with its mesh and without", run: (*bench).mesh},
 	{name: "tasks", title: "more tasks", run: (*bench).tasks, platform: true},
 	{name: "density", title: "health checks at density", run: (*bench).density, platform: true},
 	{name: "proxy", title: "the load balancer against nginx and haproxy", alone: []string{"./bench/proxy"}, quick: []string{"-seconds", "1"}},

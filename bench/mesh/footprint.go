@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipway-dev/slipway/bench/internal/pace"
 	"github.com/slipway-dev/slipway/tests/rig"
 )
 
@@ -46,7 +47,7 @@ func (w *world) footprint(ctx context.Context) error {
 		t.remove()
 	}
 	fmt.Printf("  start to LIVE: p50 %s  worst %s  of %d\n", value(quantile(took, 0.5)).ms(), value(quantile(took, 1)).ms(), starts)
-	fmt.Printf("  memory, idle: RSS %.1f MB  PSS %.1f MB  (goal: RSS under 15 MB)\n", median(rss), median(pss))
+	fmt.Printf("  memory, idle: RSS %.1f MB  PSS %.1f MB  (goal: RSS under 15 MB)\n", pace.Median(rss), pace.Median(pss))
 	for _, c := range w.lineup {
 		if c.name == "slipway" {
 			for i, p := range c.processes {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/slipway-dev/slipway/bench/internal/pace"
 )
 
 // hops measures what two proxies in a row carry: client, plain to the first,
@@ -75,7 +77,7 @@ func (c *contender) values(f figure) (v []float64) {
 	return v
 }
 
-func (c *contender) median(f figure) value { return value(median(c.values(f))) }
+func (c *contender) median(f figure) value { return value(pace.Median(c.values(f))) }
 
 // value is a median with its ways to be written.
 type value float64
@@ -89,13 +91,5 @@ func ratio(a, b *contender, f figure) string {
 	for i, r := range a.rounds {
 		all = append(all, f(r)/f(b.rounds[i]))
 	}
-	return fmt.Sprintf("%.2f %.2f", median(all), all)
-}
-
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
+	return fmt.Sprintf("%.2f %.2f", pace.Median(all), all)
 }
