@@ -84,7 +84,7 @@ func fleet(b *testing.B, m *Mesh, url string) (*Server, *atomic.Int64) {
 	for name := range m.Nodes {
 		p := &played{make(chan request, 64), url, told}
 		session := sessionOf(b, s.book(m.ARN), nodeARN(name))
-		session.server = s
+		session.server, session.caller.TaskARN = s, name
 		session.book.join(session)
 		go func() {
 			for _, url := range []string{xdsapi.ListenerType, xdsapi.RouteType} {

@@ -156,10 +156,21 @@ func (b *book) sweep() {
 	}
 }
 
-func (b *book) join(s *session) {
+// join enters a session; false when its task has too many.
+func (b *book) join(s *session) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	n := 0
+	for other := range b.sessions {
+		if other.caller.TaskARN == s.caller.TaskARN && other.caller.IP == s.caller.IP {
+			n++
+		}
+	}
+	if n >= mostStreams {
+		return false
+	}
 	b.sessions[s] = true
+	return true
 }
 
 // leave forgets a session, and what was made for proxies like it if it was the last.

@@ -29,7 +29,7 @@ func sessionOf(t testing.TB, b *book, nodeID string) *session {
 	}
 	return &session{
 		server: &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}}, book: b, caller: Caller{Scope: scope, Task: "aaa", IP: netip.MustParseAddr("10.0.3.5")},
-		place: p, key: proxyKey{gateway: p.gateway, name: p.name}, types: map[string]*subscription{}, wake: make(chan struct{}, 1),
+		place: p, key: proxyKey{gateway: p.gateway, name: p.name}, types: map[string]*subscription{}, warned: map[string]bool{}, wake: make(chan struct{}, 1),
 	}
 }
 

@@ -2,9 +2,13 @@ package mesh
 
 import (
 	"crypto/x509"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"connectrpc.com/connect"
 
 	api "github.com/slipway-dev/slipway/api/appmeshapi"
 	"github.com/slipway-dev/slipway/api/xdsapi"
@@ -151,5 +155,26 @@ func TestKeysAreForProxiesAlone(t *testing.T) {
 		if len(all) != want || all[len(all)-1].GetTlsCertificate() != nil && want == 1 {
 			t.Errorf("%s: %d secrets", node, len(all))
 		}
+		c.ask(xdsapi.SecretType, ownSecret, trustSecret, "nonsense")
+	}
+	for strings.Count(w.logged(), "a proxy asks for a secret that it does not get") < 3 { // default, and nonsense twice
+		runtime.Gosched()
+	}
+}
+
+// A task may have a few streams, as when one ends late, but not any number.
+func TestStreamsOfATaskAreCounted(t *testing.T) {
+	w := newWorld(t, 0)
+	w.Put(shop(t, strict))
+	w.task("aaa", "10.0.3.5")
+	for range mostStreams {
+		c := w.client("10.0.3.5", nodeARN("order"))
+		c.ask(xdsapi.ListenerType)
+		c.get(xdsapi.ListenerType)
+	}
+	c := w.client("10.0.3.5", nodeARN("order"))
+	c.ask(xdsapi.ListenerType)
+	if _, err := c.stream.Receive(); connect.CodeOf(err) != connect.CodeResourceExhausted {
+		t.Errorf("one more: %v", err)
 	}
 }

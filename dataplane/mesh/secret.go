@@ -80,10 +80,6 @@ func (s *session) secrets(cfg *config) secrets {
 		return secrets{}
 	}
 	if !s.place.gateway && !s.caller.Intercepted {
-		if !s.warned {
-			s.warned = true
-			s.server.cfg.Log.Warn("a task without proxyConfiguration gets no certificate of its virtual node", "mesh", s.book.name, "node", s.place.name, "task", s.caller.Task)
-		}
 		return secrets{book: s.book}
 	}
 	cert, err := s.book.certificate(cfg.identity, holder{s.place.arn, s.caller.Task})

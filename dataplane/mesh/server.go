@@ -58,6 +58,7 @@ func New(c Config) *Server {
 // Limits of clients.
 const (
 	mostRequest  = 4 << 20 // bytes of one message, as in gRPC. Smaller ones are not compressed: proxies are next door
+	mostStreams  = 64      // of one task
 	headerTime   = 10 * time.Second
 	pingAfter    = 30 * time.Second // of silence, to find clients that went without a word
 	pingPatience = 15 * time.Second
@@ -159,7 +160,9 @@ func (s *Server) serve(ctx context.Context, w wire) error {
 	if err != nil {
 		return err
 	}
-	session.book.join(session)
+	if !session.book.join(session) {
+		return connect.NewError(connect.CodeResourceExhausted, fmt.Errorf("task %s has %d streams open", session.caller.Task, mostStreams))
+	}
 	defer session.book.leave(session)
 	return session.run(ctx, w, first)
 }
@@ -195,7 +198,7 @@ func (s *Server) admit(ctx context.Context, first request) (*session, error) {
 		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("there is no mesh %s", p.mesh))
 	}
 	return &session{
-		server: s, book: b, caller: caller, place: p, types: map[string]*subscription{}, wake: make(chan struct{}, 1), since: time.Now(),
+		server: s, book: b, caller: caller, place: p, types: map[string]*subscription{}, warned: map[string]bool{}, wake: make(chan struct{}, 1), since: time.Now(),
 		key: proxyKey{
 			gateway: p.gateway, name: p.name, ingress: first.node.GetMetadata().GetFields()[ingressKey].GetStringValue(),
 			agent: agentOf(first.node.GetUserAgentName()),

@@ -25,8 +25,8 @@ type session struct {
 	since  time.Time
 	types  map[string]*subscription
 	nonces int
-	warned bool          // of a key that it may not have
-	wake   chan struct{} // holds one wake-up: something may have changed
+	warned map[string]bool // of secrets that it gets not
+	wake   chan struct{}   // holds one wake-up: something may have changed
 
 	mu     sync.Mutex
 	status Proxy
@@ -228,9 +228,24 @@ func (s *session) wanted(url string, sub *subscription, cfg *config, own secrets
 		}
 		if r != nil {
 			out[n] = r
+		} else if url == xdsapi.SecretType {
+			s.warn(n)
 		}
 	}
 	return out
+}
+
+// warn says once that a client waits for a secret in vain.
+func (s *session) warn(secret string) {
+	if s.warned[secret] {
+		return
+	}
+	s.warned[secret] = true
+	why := "the mesh has none of that name"
+	if !s.place.gateway && !s.caller.Intercepted {
+		why = "certificates of virtual nodes are for tasks with a proxyConfiguration"
+	}
+	s.server.cfg.Log.Warn("a proxy asks for a secret that it does not get", "mesh", s.book.name, "proxy", s.place.name, "task", s.caller.Task, "secret", secret, "why", why)
 }
 
 func (s *session) notFound() error {
