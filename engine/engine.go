@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/loop"
+	"github.com/slipway-dev/slipway/kernel/seal"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/node/sandbox"
@@ -39,6 +40,7 @@ import (
 	"github.com/slipway-dev/slipway/service/elbv2"
 	"github.com/slipway-dev/slipway/service/iam"
 	"github.com/slipway-dev/slipway/service/logs"
+	"github.com/slipway-dev/slipway/service/s3"
 	"github.com/slipway-dev/slipway/service/servicediscovery"
 	"github.com/slipway-dev/slipway/service/sts"
 	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
@@ -55,6 +57,7 @@ type Engine struct {
 	log   *slog.Logger
 	host  *sandbox.Host
 	store *store.Store
+	keys  *seal.Keyring // of all that is encrypted in the state directory
 	node  *node
 	state Health
 
@@ -123,6 +126,9 @@ func (e *Engine) openAll(ctx context.Context) (err error) {
 		return err
 	}
 	e.closers = append(e.closers, e.store.Close)
+	if e.keys, err = seal.OpenKeyring(filepath.Join(e.host.StateDir(), keysFile)); err != nil {
+		return fmt.Errorf("open the master keys: %w", err)
+	}
 	if _, err := ensureRoot(e.store, e.set, e.host.StateDir()); err != nil {
 		return err
 	}
@@ -133,7 +139,7 @@ func (e *Engine) openAll(ctx context.Context) (err error) {
 func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
-		agent.Tables(), iam.Tables(), sts.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
+		agent.Tables(), iam.Tables(), sts.Tables(), s3.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
 		servicediscovery.Tables(), appmesh.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
@@ -194,10 +200,15 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Sidecars: e.meshes, Log: e.log, Speed: e.set.Speed,
 	}).Run)
 
+	objects, err := s3.New(s3.Config{Store: e.store, Log: e.log, Dir: dir("objects"), Keys: e.keys, AnyAuth: e.set.AnyAuth, Speed: e.set.Speed})
+	if err != nil {
+		return err
+	}
 	e.ecs = ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Capacity: e.set.capacity(), Sessions: e.sessions})
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
+		objects,
 		ec2.New(ec2.Config{Store: e.store, Log: e.log, Network: e.node.network}),
 		logService,
 		e.ecr,

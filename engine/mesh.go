@@ -57,11 +57,7 @@ type foundNode struct {
 // openMeshes makes the control plane; its authorities lie in the state directory.
 func (e *Engine) openMeshes() error {
 	dir := filepath.Join(e.host.StateDir(), "pki")
-	keys, err := seal.OpenKeyring(filepath.Join(e.host.StateDir(), "master.key"))
-	if err != nil {
-		return fmt.Errorf("open the master keys: %w", err)
-	}
-	m := &meshes{engine: e, dir: dir, keys: keys, known: map[string]knownMesh{}, found: map[string][]foundNode{}}
+	m := &meshes{engine: e, dir: dir, keys: e.keys, known: map[string]knownMesh{}, found: map[string][]foundNode{}}
 	m.server = mesh.New(mesh.Config{Who: m.who, Authority: m.authority, Log: e.log})
 	m.edges = m.traffic
 	e.meshes = m

@@ -51,6 +51,7 @@ const (
 	credentialsFile = "credentials.json"
 	storeFile       = "state.db"
 	metricsFile     = "metrics.db"
+	keysFile        = "master.key"
 )
 
 // Defaults fills in what was not chosen.

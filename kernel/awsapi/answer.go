@@ -94,6 +94,9 @@ func (e *encoding) restResponse(resp *http.Response, out any) error {
 		if err != nil {
 			return err
 		}
+		if root, ok := tree.(*codec.Element); ok && e.protocol == restXML && rootOf(e.operation) == unwrapped {
+			tree = &codec.Element{Children: []*codec.Element{root}}
+		}
 		return codec.Bind(e.out, e.answerNames(), tree, out)
 	}
 	v := payload.Value(reflect.ValueOf(out).Elem())

@@ -29,10 +29,14 @@ func (m *Mux) authenticate(x *exchange) (Caller, string, error) {
 		return Caller{}, "", refusal(x, unknownKey)
 	}
 	now := m.config.Now()
+	check := verify
+	if x.old != nil {
+		check = verifyOld
+	}
 	if err := current(x, now); err != nil {
 		return Caller{}, "", err
 	}
-	if err := verify(x, cred, m.config.MaxBody); err != nil {
+	if err := check(x, cred, m.config.MaxBody); err != nil {
 		return Caller{}, "", err
 	}
 	if subtle.ConstantTimeCompare([]byte(x.auth.SessionToken), []byte(cred.SessionToken)) != 1 {
@@ -64,6 +68,12 @@ func (m *Mux) anyone(x *exchange) Caller {
 // current checks the time of the signature.
 func current(x *exchange, now time.Time) error {
 	a := x.auth
+	if x.old != nil {
+		if now.After(x.old.Expires) {
+			return tooLate(x, now, 0)
+		}
+		return nil
+	}
 	if a.Time.After(now.Add(skew)) {
 		return tooEarly(x, now)
 	}
@@ -101,6 +111,14 @@ func verify(x *exchange, cred Credential, limit int64) error {
 		}
 	}
 	if !x.auth.Covers(x.r.Header) || !x.auth.Matches(x.r, cred.SecretKey, payload) {
+		return refusal(x, mismatch)
+	}
+	return nil
+}
+
+// verifyOld is verify for a presigned URL of version 2, which signs no body.
+func verifyOld(x *exchange, cred Credential, _ int64) error {
+	if !x.old.Matches(x.r, cred.SecretKey, bucketOf(x.r.Host)) {
 		return refusal(x, mismatch)
 	}
 	return nil

@@ -22,6 +22,7 @@ const (
 	callerKey contextKey = iota
 	requestKey
 	tokenKey
+	exchangeKey
 )
 
 // WithCaller returns a context in which CallerOf finds c. The Mux does this for

@@ -10,7 +10,9 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi/codec"
 	"github.com/slipway-dev/slipway/kernel/awsapi/sigv4"
@@ -26,6 +28,9 @@ func decode(x *exchange, secret string, limit int64) (any, error) {
 			return nil, err
 		}
 	}
+	if err := intact(x); err != nil {
+		return nil, err
+	}
 	if plan == nil {
 		return in, nil
 	}
@@ -34,9 +39,7 @@ func decode(x *exchange, secret string, limit int64) (any, error) {
 	}
 	err := bindBody(x, plan, in, secret)
 	if err == nil && (x.protocol == restJSON || x.protocol == restXML) {
-		if x.r.ContentLength > 0 { // net/http keeps it out of the headers
-			x.r.Header.Set("Content-Length", strconv.FormatInt(x.r.ContentLength, 10))
-		}
+		describe(x.r)
 		err = codec.BindRequest(plan, x.labels, x.r.URL.Query(), x.r.Header, in)
 	}
 	if err != nil {
@@ -49,6 +52,23 @@ func decode(x *exchange, secret string, limit int64) (any, error) {
 		return nil, invalid(x.service, found)
 	}
 	return in, nil
+}
+
+// describe makes the headers tell of the body that the operation reads: net/http
+// keeps its length out of them, and aws-chunked is no encoding of the contents.
+func describe(r *http.Request) {
+	if r.ContentLength > 0 {
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	}
+	if decoded := r.Header.Get("X-Amz-Decoded-Content-Length"); decoded != "" {
+		r.Header.Set("Content-Length", decoded)
+	}
+	if encoding := r.Header.Get("Content-Encoding"); strings.Contains(encoding, "aws-chunked") {
+		kept := slices.DeleteFunc(strings.Split(encoding, ","), func(s string) bool { return strings.TrimSpace(s) == "aws-chunked" })
+		if r.Header.Del("Content-Encoding"); len(kept) > 0 {
+			r.Header.Set("Content-Encoding", strings.TrimSpace(strings.Join(kept, ",")))
+		}
+	}
 }
 
 // inflate unpacks a gzip body, within the same limit. The signature covered the
@@ -147,7 +167,7 @@ func bodyStream(x *exchange, secret string) io.ReadCloser {
 		if secret == "" { // AnyAuth: no key to check the chunks with
 			payload = sigv4.StreamingUnsignedTrailer
 		}
-		return &chunked{sigv4.NewChunkReader(x.r.Body, x.auth, secret, payload), x.r.Body}
+		return &chunked{Closer: x.r.Body, chunks: sigv4.NewChunkReader(x.r.Body, x.auth, secret, payload), want: decodedLength(x.r)}
 	case sigv4.Unsigned, "":
 		return x.r.Body
 	}
@@ -159,21 +179,41 @@ type stream struct {
 	io.Closer
 }
 
-// chunked words the errors of a chunked body.
+// chunked words the errors of a chunked body, and sees to it that what was
+// announced has come.
 type chunked struct {
-	chunks *sigv4.ChunkReader
 	io.Closer
+	chunks    *sigv4.ChunkReader
+	want, got int64 // bytes decoded; want is negative when none were announced
+}
+
+// decodedLength is negative when the header is missing or no number.
+func decodedLength(r *http.Request) int64 {
+	n, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 func (c *chunked) Read(p []byte) (int, error) {
 	n, err := c.chunks.Read(p)
+	c.got += int64(n)
 	if errors.Is(err, sigv4.ErrChunkSignature) {
 		return n, Errorf("SignatureDoesNotMatch", http.StatusForbidden, "%s", noMatchS3)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return n, Errorf("IncompleteBody", http.StatusBadRequest, "The request body terminated unexpectedly")
+	ended := errors.Is(err, io.EOF)
+	if err != nil && !ended {
+		return n, incomplete()
+	}
+	if c.want >= 0 && (c.got > c.want || ended && c.got < c.want) {
+		return n, incomplete()
 	}
 	return n, err
+}
+
+func incomplete() error {
+	return Errorf("IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header")
 }
 
 // Trailer is the trailing headers of a streamed request body that was read to

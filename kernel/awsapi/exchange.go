@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi/codec"
+	"github.com/slipway-dev/slipway/kernel/awsapi/sigv2"
 	"github.com/slipway-dev/slipway/kernel/awsapi/sigv4"
 )
 
@@ -42,6 +43,7 @@ type exchange struct {
 
 	auth    sigv4.Auth
 	authErr error
+	old     *sigv2.Auth // instead: a presigned URL of version 2, for S3
 
 	body   []byte            // unless it is streamed
 	form   url.Values        // of the query protocols

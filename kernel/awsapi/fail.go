@@ -45,12 +45,20 @@ func (m *Mux) fail(x *exchange, err error) {
 		header.Set("Content-Type", "application/cbor")
 		header.Set("Smithy-Protocol", "rpc-v2-cbor")
 		body = codec.CBORError(f.shape, f.message)
+	case restXML:
+		header.Set("Content-Type", "application/xml")
+		body = f.xml(x)
 	default:
 		header.Set("Content-Type", "text/xml")
 		body = f.xml(x)
 	}
 	if x.queryMode && (x.protocol == jsonRPC || x.protocol == cborRPC) {
 		header.Set("X-Amzn-Query-Error", f.code+";"+f.side())
+	}
+	if f.status == http.StatusNotModified {
+		header.Del("Content-Type")
+		x.w.WriteHeader(f.status)
+		return
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(f.status)

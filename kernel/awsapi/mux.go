@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi/sigv2"
 	"github.com/slipway-dev/slipway/kernel/awsapi/sigv4"
 )
 
@@ -85,6 +86,10 @@ func (m *Mux) serve(x *exchange) (err error) {
 		err = errors.New("panic")
 	}()
 	x.auth, x.authErr = sigv4.Parse(x.r)
+	if old, ok := sigv2.Parse(x.r); ok && errors.Is(x.authErr, sigv4.ErrMissing) {
+		x.old = &old
+		x.auth, x.authErr = sigv4.Auth{AccessKey: old.AccessKey, SessionToken: old.SessionToken, Service: "s3", Presigned: true}, nil
+	}
 	if err := m.route(x); err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ func (m *Mux) serve(x *exchange) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx := WithCaller(withRequestID(x.r.Context(), x.id), caller)
+	ctx := WithCaller(withRequest(withRequestID(x.r.Context(), x.id), x), caller)
 	out, err := x.operation.call(ctx, in)
 	if err != nil {
 		return err

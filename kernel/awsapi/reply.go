@@ -126,6 +126,9 @@ func (m *Mux) replyREST(x *exchange, plan *codec.Plan, v reflect.Value) error {
 	if s := codec.SetHeaders(plan, v, header); s != 0 {
 		status = s
 	}
+	if header.Get("Content-Range") != "" {
+		status = http.StatusPartialContent
+	}
 	payload := plan.Payload()
 	if payload == nil {
 		m.write(x, status, restBody(x, plan, v))
@@ -179,14 +182,12 @@ func restBody(x *exchange, plan *codec.Plan, v reflect.Value) []byte {
 		return nil
 	}
 	x.w.Header().Set("Content-Type", "application/xml")
-	name := plan.Shape.LocationName
-	if name == "" {
-		name = x.operation.model.Output.LocationName
+	name := rootOf(x.operation.model)
+	if name == unwrapped {
+		member := plan.Fields[0].Ref.Name
+		return []byte(declaration + "<" + member + s3Namespace + ">" + escape(plan.Fields[0].Value(v).String()) + "</" + member + ">")
 	}
-	if name == "" {
-		name = plan.Shape.Name
-	}
-	b := append([]byte(declaration), "<"+name+` xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`...)
+	b := append([]byte(declaration), "<"+name+s3Namespace+">"...)
 	return append(codec.AppendXMLMembers(b, plan, v), "</"+name+">"...)
 }
 

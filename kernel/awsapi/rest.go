@@ -71,12 +71,15 @@ func (r *route) weight() int {
 	return w
 }
 
-// match finds the operation of a request and the values of its path labels.
+// match finds the operation of a request and the values of its path labels;
+// with virtualHosts a bucket may be part of the host's name instead.
 // The name is empty when none matches.
-func match(routes []route, r *http.Request) (name string, labels map[string]string) {
+func match(routes []route, r *http.Request, virtualHosts bool) (name string, labels map[string]string) {
 	path := r.URL.EscapedPath()
-	if bucket, _, ok := strings.Cut(r.Host, ".s3."); ok { // virtual-hosted style
-		path = "/" + bucket + path
+	if virtualHosts {
+		if bucket := bucketOf(r.Host); bucket != "" {
+			path = "/" + bucket + path
+		}
 	}
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	q := r.URL.Query()

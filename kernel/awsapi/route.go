@@ -110,6 +110,9 @@ func (m *Mux) byAction(action, version string) *Service {
 func (m *Mux) routeREST(x *exchange) error {
 	x.protocol = restJSON
 	x.service = m.byScope[x.auth.Service]
+	if x.service == nil && m.anonymous(x) {
+		return nil
+	}
 	if x.service == nil {
 		if x.auth.Service == "s3" {
 			x.protocol = restXML
@@ -130,7 +133,7 @@ func (m *Mux) routeREST(x *exchange) error {
 		x.protocol = jsonRPC
 		return nil
 	}
-	x.name, x.labels = match(x.service.routes(), x.r)
+	x.name, x.labels = match(x.service.routes(), x.r, x.protocol == restXML)
 	x.find()
 	return nil
 }

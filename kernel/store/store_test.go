@@ -253,6 +253,16 @@ func TestStoreBehavesAsAMap(t *testing.T) {
 					if !slices.Equal(got, want) {
 						t.Fatalf("prefix %q: %q, want %q", prefix, got, want)
 					}
+					for _, from := range []string{"", "a", "aa", "abd", "b", "b/", "b/a", "c"} {
+						at, _ := slices.BinarySearch(want, from)
+						got = nil
+						for r := range tasks.ListFrom(s.Snapshot(), prefix, from) {
+							got = append(got, r.ID)
+						}
+						if !slices.Equal(got, want[at:]) {
+							t.Fatalf("prefix %q from %q: %q, want %q", prefix, from, got, want[at:])
+						}
+					}
 				}
 				for _, name := range []string{"", "web", "api"} {
 					n := tasks.Count(s.Snapshot(), "service", name)

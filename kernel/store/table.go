@@ -5,6 +5,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 
 	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
@@ -101,6 +102,22 @@ func (t *Table[T]) Get(r Reader, key string) (T, error) {
 // Rows that are written while it runs are not seen.
 func (t *Table[T]) List(r Reader, prefix string) iter.Seq[T] {
 	return rows[T](table(r.state(), &t.sc).rows, prefix)
+}
+
+// ListFrom is List beginning with the first row whose primary key is not less
+// than from. It finds that row without going through those before it.
+func (t *Table[T]) ListFrom(r Reader, prefix, from string) iter.Seq[T] {
+	tree := table(r.state(), &t.sc).rows
+	return func(yield func(T) bool) {
+		it := tree.Root().Iterator()
+		it.SeekLowerBound([]byte(max(prefix, from)))
+		for {
+			key, row, ok := it.Next()
+			if !ok || !strings.HasPrefix(string(key), prefix) || !yield(row.(T)) {
+				return
+			}
+		}
+	}
 }
 
 // Keys are the primary keys of all rows, in order.

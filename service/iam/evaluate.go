@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -158,6 +159,13 @@ func (s statement) condition(keys map[string]string) (holds, known bool) {
 		for key, raw := range tests {
 			value, there := keys[strings.ToLower(key)]
 			wanted, ok := words(raw)
+			if !ok {
+				wanted, ok = literals(raw)
+			}
+			if operator == "Null" {
+				holds = holds && ok && slices.ContainsFunc(wanted, func(w string) bool { return strings.EqualFold(w, strconv.FormatBool(!there)) })
+				continue
+			}
 			one, understood := compare(operator, value, wanted)
 			if !ok || !understood {
 				known = false
@@ -172,24 +180,6 @@ func (s statement) condition(keys map[string]string) (holds, known bool) {
 		}
 	}
 	return holds, known
-}
-
-// compare applies a string or ARN operator; false when it is none of those.
-func compare(operator, value string, wanted []string) (holds, known bool) {
-	var same func(pattern, value string) bool
-	base := strings.Replace(operator, "Not", "", 1)
-	switch base {
-	case "StringEquals":
-		same = func(p, v string) bool { return p == v }
-	case "StringEqualsIgnoreCase":
-		same = strings.EqualFold
-	case "StringLike", "ArnLike", "ArnEquals":
-		same = like
-	default:
-		return false, false
-	}
-	found := slices.ContainsFunc(wanted, func(w string) bool { return same(w, value) })
-	return found != (base != operator), true
 }
 
 // like compares with IAM's wildcards: * is anything, ? one character.

@@ -37,8 +37,8 @@ func TestAuthorize(t *testing.T) {
 		"for the role":            {inline: []string{allow(`,"Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/app/w?b"}}`)}},
 		"with a key not there":    {inline: []string{allow(`,"Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}`)}, want: "no identity-based policy"},
 		"if the key is there":     {inline: []string{allow(`,"Resource":"*","Condition":{"StringEqualsIfExists":{"aws:SourceVpc":"vpc-1"}}`)}},
-		"not evaluated, allowing": {inline: []string{allow(`,"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`)}, want: "no identity-based policy"},
-		"not evaluated, denying":  {attached: []string{managed}, inline: []string{statement(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}`)}, want: "explicit deny"},
+		"not evaluated, allowing": {inline: []string{allow(`,"Resource":"*","Condition":{"BinaryEquals":{"aws:SourceIp":"eA=="}}`)}, want: "no identity-based policy"},
+		"not evaluated, denying":  {attached: []string{managed}, inline: []string{statement(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"BinaryEquals":{"aws:SourceIp":"eA=="}}}`)}, want: "explicit deny"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st, err := store.Open(store.Config{}, Tables()...)
