@@ -32,6 +32,7 @@ type handler interface {
 	settled(ctx context.Context, p any) (bool, error)
 	remains(ctx context.Context, p any) (bool, error)
 	updatable() bool
+	intangible() bool
 }
 
 // Of describes the resource type typeName ("AWS::Logs::LogGroup") handled by r. It panics when P's tags are wrong: a programming error.
@@ -177,6 +178,11 @@ func (e erased[P]) remove(ctx context.Context, p any) error { return e.r.Delete(
 
 func (e erased[P]) updatable() bool {
 	_, ok := e.r.(Updater[P])
+	return ok
+}
+
+func (e erased[P]) intangible() bool {
+	_, ok := e.r.(Intangible)
 	return ok
 }
 

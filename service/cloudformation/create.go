@@ -92,6 +92,7 @@ func operation(ctx context.Context, st Stack, kind Kind, token *string) Operatio
 
 // start writes an operation and the stack's first status of it.
 func start(tx *store.Tx, st *Stack, op Operation, status string) {
+	st.Drift, st.DriftAt = "", time.Time{}
 	st.LastOperation, st.LastKind, st.LastToken = op.ID, op.Kind, op.Token
 	Operations.Put(tx, op)
 	setStatus(tx, st, op, now(), status, "User Initiated")
@@ -114,6 +115,12 @@ func prune(tx *store.Tx, scope arn.Scope, at time.Time) {
 		}
 		for t := range Templates.List(tx, st.Key()+"/") {
 			Templates.Delete(tx, Templates.Key(t))
+		}
+		for d := range Drifts.List(tx, st.Key()+"/") {
+			Drifts.Delete(tx, Drifts.Key(d))
+		}
+		for d := range Detections.List(tx, st.Key()+"/") {
+			Detections.Delete(tx, Detections.Key(d))
 		}
 		Sequences.Delete(tx, st.Key())
 		Stacks.Delete(tx, st.Key())

@@ -54,7 +54,7 @@ func stackOut(st Stack) api.Stack {
 		LastUpdatedTime: moment(st.Updated), DeletionTime: moment(st.Deleted), StackStatus: api.StackStatus(st.Status), StackStatusReason: optional(st.Reason),
 		DisableRollback: &st.DisableRollback, EnableTerminationProtection: &st.Protected, RoleARN: optional(d.RoleARN), NotificationARNs: d.NotificationARNs,
 		Capabilities: capabilitiesOut(d.Capabilities), Parameters: parametersOut(d.Parameters), Tags: tagsOut(d),
-		DriftInformation:      &api.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
+		DriftInformation:      &api.StackDriftInformation{StackDriftStatus: api.StackDriftStatus(orNotChecked(st.Drift)), LastCheckTimestamp: moment(st.DriftAt)},
 		RollbackConfiguration: &api.RollbackConfiguration{},
 	}
 	if st.Parent != "" {
@@ -125,7 +125,9 @@ func (s *Service) ListStacks(ctx context.Context, in *api.ListStacksInput) (*api
 		out.StackSummaries = append(out.StackSummaries, api.StackSummary{
 			StackId: &st.ID, StackName: &st.Name, TemplateDescription: optional(st.Description), CreationTime: &st.Created,
 			LastUpdatedTime: moment(st.Updated), DeletionTime: moment(st.Deleted), StackStatus: api.StackStatus(st.Status),
-			StackStatusReason: optional(st.Reason), DriftInformation: &api.StackDriftInformationSummary{StackDriftStatus: "NOT_CHECKED"},
+			StackStatusReason: optional(st.Reason), DriftInformation: &api.StackDriftInformationSummary{
+				StackDriftStatus: api.StackDriftStatus(orNotChecked(st.Drift)), LastCheckTimestamp: moment(st.DriftAt),
+			},
 		})
 	}
 	return out, nil

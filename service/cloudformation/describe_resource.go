@@ -27,7 +27,7 @@ func (s *Service) DescribeStackResource(ctx context.Context, in *api.DescribeSta
 	return &api.DescribeStackResourceOutput{StackResourceDetail: &api.StackResourceDetail{
 		StackName: &st.Name, StackId: &st.ID, LogicalResourceId: &row.LogicalID, PhysicalResourceId: optional(row.PhysicalID), ResourceType: &row.Type,
 		LastUpdatedTimestamp: &row.Changed, ResourceStatus: api.ResourceStatus(row.Status), ResourceStatusReason: optional(row.Reason), Metadata: &metadata,
-		DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: "NOT_CHECKED"},
+		DriftInformation: driftOf(r, row),
 	}}, nil
 }
 
@@ -52,7 +52,7 @@ func (s *Service) DescribeStackResources(ctx context.Context, in *api.DescribeSt
 		out.StackResources = append(out.StackResources, api.StackResource{
 			StackName: &st.Name, StackId: &st.ID, LogicalResourceId: &row.LogicalID, PhysicalResourceId: optional(row.PhysicalID), ResourceType: &row.Type,
 			Timestamp: &row.Changed, ResourceStatus: api.ResourceStatus(row.Status), ResourceStatusReason: optional(row.Reason),
-			DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: "NOT_CHECKED"},
+			DriftInformation: driftOf(r, row),
 		})
 	}
 	if in.LogicalResourceId != nil && len(out.StackResources) == 0 {
@@ -85,7 +85,7 @@ func (s *Service) ListStackResources(ctx context.Context, in *api.ListStackResou
 		out.StackResourceSummaries = append(out.StackResourceSummaries, api.StackResourceSummary{
 			LogicalResourceId: &row.LogicalID, PhysicalResourceId: optional(row.PhysicalID), ResourceType: &row.Type, LastUpdatedTimestamp: &row.Changed,
 			ResourceStatus: api.ResourceStatus(row.Status), ResourceStatusReason: optional(row.Reason),
-			DriftInformation: &api.StackResourceDriftInformationSummary{StackResourceDriftStatus: "NOT_CHECKED"},
+			DriftInformation: (*api.StackResourceDriftInformationSummary)(driftOf(r, row)),
 		})
 	}
 	return out, nil

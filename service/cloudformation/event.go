@@ -45,6 +45,7 @@ func setStatus(tx *store.Tx, st *Stack, op Operation, at time.Time, status, reas
 func setResource(tx *store.Tx, r *Resource, op Operation, at time.Time, status, reason string) {
 	r.Status, r.Reason, r.Changed = status, reason, at
 	Resources.Put(tx, *r)
+	Drifts.Delete(tx, Resources.Key(*r))
 	note(tx, *r, op, at, status, reason)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -143,7 +144,32 @@ func (h things) Read(_ context.Context, p *thing) error {
 	if h.things[p.ID] == nil {
 		return store.ErrNotFound
 	}
+	if why, ok := h.fails["read "+p.ID]; ok {
+		return errors.New(why)
+	}
+	return h.things[p.ID].tell(p)
+}
+
+// tell fills in what a thing is by now.
+func (row *thingRow) tell(p *thing) error {
+	p.Size, p.Uses, p.Tags = nil, row.uses, nil
+	if n, err := strconv.Atoi(row.size); err == nil {
+		p.Size = &n
+	}
+	for _, k := range slices.Sorted(maps.Keys(row.tags)) {
+		p.Tags = append(p.Tags, cfn.Tag{Key: k, Value: row.tags[k]})
+	}
 	return nil
+}
+
+// find is the thing of a logical id, with its own id.
+func (c *cloud) find(logical string) (string, *thingRow) {
+	for id, row := range c.things {
+		if strings.HasSuffix(row.owner, "/"+logical) {
+			return id, row
+		}
+	}
+	return "", &thingRow{}
 }
 
 func (h things) Delete(ctx context.Context, p *thing) error { return h.remove(ctx, p.ID) }

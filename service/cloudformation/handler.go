@@ -31,6 +31,11 @@ func (t task) callDelete(ctx context.Context, in cfn.Instance) (err error) {
 	return t.typ.Delete(ctx, in)
 }
 
+func (t task) callRead(ctx context.Context, in cfn.Instance) (out cfn.Instance, err error) {
+	defer t.recover(&err)
+	return t.typ.Read(ctx, in)
+}
+
 func (t task) callRemains(ctx context.Context, in cfn.Instance) (left bool, err error) {
 	defer t.recover(&err)
 	return t.typ.Remains(ctx, in)

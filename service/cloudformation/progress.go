@@ -133,8 +133,13 @@ func (p *progress) finish(status, reason string) {
 	p.ended = true
 }
 
-// pruneEvents drops the events that are older than AWS keeps them.
+// pruneEvents drops the events, and the runs of drift detection, that are older than AWS keeps them.
 func (p *progress) pruneEvents() {
+	for d := range Detections.List(p.tx, p.stack.Key()+"/") {
+		if p.now.Sub(d.At) >= remembered {
+			Detections.Delete(p.tx, Detections.Key(d))
+		}
+	}
 	for e := range Events.List(p.tx, p.stack.Key()+"/") {
 		if p.now.Sub(e.Time) < remembered {
 			return // the rest is younger

@@ -35,6 +35,9 @@ func (h placeholder[P]) Create(ctx context.Context, p *P) error {
 	return nil
 }
 
+// Intangible says that there is nothing to drift.
+func (placeholder[P]) Intangible() {}
+
 func (placeholder[P]) Read(context.Context, *P) error { return nil }
 
 func (placeholder[P]) Delete(context.Context, *P) error { return nil }

@@ -31,6 +31,8 @@ type Stack struct {
 	Policy      string // stack policy, JSON
 	Parent      string // ARN of the stack this one is nested in
 	Root        string // ARN of the outermost stack around it
+	Drift       string // IN_SYNC, DRIFTED or UNKNOWN; "" when nobody has looked since the last operation
+	DriftAt     time.Time
 	ChangeSetID string
 	// DisableRollback, Timeout and RetainExceptOnCreate are as the creation asked.
 	DisableRollback      bool
@@ -210,6 +212,38 @@ type ChangeSet struct {
 	Changes         []Change
 }
 
+// Drift is what the last detection found of a resource.
+type Drift struct {
+	Stack       string // key of the stack
+	LogicalID   string
+	PhysicalID  string
+	Type        string
+	Status      string // IN_SYNC, MODIFIED, DELETED, NOT_CHECKED or UNKNOWN
+	Reason      string // why the status is UNKNOWN
+	Expected    string // properties, JSON
+	Actual      string
+	Differences []Difference
+	At          time.Time
+}
+
+// Difference is a property that has drifted.
+type Difference struct {
+	Path             string
+	Expected, Actual string // as text or JSON; "null" for what is not there
+	Kind             cfn.DriftKind
+}
+
+// Detection is a run of drift detection over a stack.
+type Detection struct {
+	Stack  string // key of the stack
+	ID     string
+	Status string // DETECTION_COMPLETE or DETECTION_FAILED
+	Reason string
+	Drift  string // of the stack: IN_SYNC, DRIFTED or UNKNOWN
+	Count  int    // resources that have drifted
+	At     time.Time
+}
+
 // Tables of this service. The primary key of a stack is account/region/name/uuid; everything else is keyed below that.
 var (
 	Stacks = store.NewTable("cloudformation/stack", Stack.Key,
@@ -254,12 +288,14 @@ var (
 		}))
 	Events     = store.NewTable("cloudformation/event", func(e Event) string { return fmt.Sprintf("%s/%012d", e.Stack, e.Seq) })
 	Sequences  = store.NewTable("cloudformation/sequence", func(s Sequence) string { return s.Stack })
+	Drifts     = store.NewTable("cloudformation/drift", func(d Drift) string { return d.Stack + "/" + d.LogicalID })
+	Detections = store.NewTable("cloudformation/detection", func(d Detection) string { return d.Stack + "/" + d.ID })
 	ChangeSets = store.NewTable("cloudformation/changeset", func(c ChangeSet) string { return c.Stack + "/" + c.Name })
 )
 
 // Tables lists the tables of this service.
 func Tables() []store.Schema {
-	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets}
+	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets, Drifts, Detections}
 }
 
 // Key is the stack's primary key.

@@ -95,6 +95,10 @@ func (s *Service) API() *awsapi.Service {
 	awsapi.Handle(a, "ExecuteChangeSet", s.ExecuteChangeSet)
 	awsapi.Handle(a, "DeleteChangeSet", s.DeleteChangeSet)
 	awsapi.Handle(a, "ListChangeSets", s.ListChangeSets)
+	awsapi.Handle(a, "DetectStackDrift", s.DetectStackDrift)
+	awsapi.Handle(a, "DetectStackResourceDrift", s.DetectStackResourceDrift)
+	awsapi.Handle(a, "DescribeStackDriftDetectionStatus", s.DescribeStackDriftDetectionStatus)
+	awsapi.Handle(a, "DescribeStackResourceDrifts", s.DescribeStackResourceDrifts)
 	awsapi.Handle(a, "ListExports", s.ListExports)
 	awsapi.Handle(a, "ListImports", s.ListImports)
 	return a
@@ -149,7 +153,7 @@ func resourceKeys(r *store.Snapshot, c store.Change) []string {
 			res, err := Resources.Get(r, k)
 			return err != nil || res.Type != stackType
 		})
-	case Events.Name(), Sequences.Name(), Templates.Name(), ChangeSets.Name():
+	case Events.Name(), Sequences.Name(), Templates.Name(), ChangeSets.Name(), Drifts.Name(), Detections.Name():
 		return nil
 	default:
 		return waiting(r, StepSettle)

@@ -199,6 +199,26 @@ func (s *story) do(line string) {
 		s.stop = runLoops(s.svc)
 	case "fail": // fail create A the message
 		s.cloud.fails[args[0]+" "+args[1]] = strings.Join(args[2:], " ")
+	case "alter": // alter A size=3 tag:team=blue: behind CloudFormation's back
+		_, row := s.cloud.find(args[0])
+		for _, a := range args[1:] {
+			switch k, v, _ := strings.Cut(a, "="); {
+			case k == "size":
+				row.size = v
+			case v == "":
+				delete(row.tags, strings.TrimPrefix(k, "tag:"))
+			default:
+				row.tags[strings.TrimPrefix(k, "tag:")] = v
+			}
+		}
+	case "vanish":
+		id, _ := s.cloud.find(args[0])
+		delete(s.cloud.things, id)
+	case "mute": // mute A the message
+		id, _ := s.cloud.find(args[0])
+		s.cloud.fails["read "+id] = strings.Join(args[1:], " ")
+	case "drift":
+		s.drift(args)
 	case "heal":
 		clear(s.cloud.fails)
 	case "slow":

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -89,16 +90,23 @@ func (t task) context(ctx context.Context, v Version) context.Context {
 	tags := map[string]string{
 		cfn.TagStackID: t.stack.ID, cfn.TagStackName: t.stack.Name, cfn.TagLogicalID: t.row.LogicalID,
 	}
+	maps.Copy(tags, t.stackTags(v))
+	return cfn.With(ctx, cfn.Request{
+		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags,
+	})
+}
+
+// stackTags are the stack's tags that a version carries.
+func (t task) stackTags(v Version) map[string]string {
 	var own []cfn.Tag
 	if v.StackTags != "" {
 		_ = json.Unmarshal([]byte(v.StackTags), &own) // written by us
 	}
+	tags := map[string]string{}
 	for _, tag := range own {
 		tags[tag.Key] = tag.Value
 	}
-	return cfn.With(ctx, cfn.Request{
-		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags,
-	})
+	return tags
 }
 
 func (t task) create(ctx context.Context) (time.Duration, error) {
