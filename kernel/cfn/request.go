@@ -79,6 +79,17 @@ func (r Request) AllTags(own []Tag) map[string]string {
 	return all
 }
 
+// TagsOf lists tags as a Tags property has them, by key: those of CloudFormation itself are not among them.
+func TagsOf(all map[string]string) []Tag {
+	var out []Tag
+	for _, k := range sortedKeys(all) {
+		if !strings.HasPrefix(k, "aws:") {
+			out = append(out, Tag{Key: k, Value: all[k]})
+		}
+	}
+	return out
+}
+
 // Owns reports whether a row with these tags was made for this stack and logical id: after a crash, a named resource that exists already is then ours.
 func (r Request) Owns(tags map[string]string) bool {
 	return r.StackID != "" && tags[TagStackID] == r.StackID && tags[TagLogicalID] == r.LogicalID

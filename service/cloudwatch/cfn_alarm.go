@@ -131,14 +131,33 @@ func int32of(n *int) *int32 {
 	return new(int32(*n))
 }
 
-// Read knows the attributes; the properties of an alarm change only here.
 func (h alarmResource) Read(ctx context.Context, p *alarmProps) error {
 	a, err := Alarms.Get(h.s.store.Snapshot(), scopeOf(ctx).Key(p.AlarmName))
 	if err != nil || a.Composite() {
 		return store.ErrNotFound
 	}
-	p.Arn = a.ARN()
+	p.Arn, p.AlarmDescription, p.ActionsEnabled, p.Tags = a.ARN(), a.Description, new(a.ActionsEnabled), cfn.TagsOf(a.Tags)
+	p.OKActions, p.AlarmActions, p.InsufficientDataActions = a.OKActions, a.AlarmActions, a.NoDataActions
+	p.EvaluationPeriods, p.Threshold, p.ComparisonOperator = new(a.Periods), new(a.Threshold), string(a.Comparison)
+	p.DatapointsToAlarm, p.TreatMissingData, p.EvaluateLowSampleCountPercentile = given(a.Datapoints), text(a.MissingData), text(a.LowSamples)
+	p.Namespace, p.MetricName, p.Period, p.Unit = text(a.Namespace), text(a.Metric), given(a.Period), text(a.Unit)
+	p.Statistic, p.ExtendedStatistic = text(a.Statistic), nil
+	if _, plain := simple[a.Statistic]; !plain || a.Statistic == "IQM" {
+		p.Statistic, p.ExtendedStatistic = nil, text(a.Statistic)
+	}
+	p.Dimensions = nil
+	for _, d := range a.Dimensions {
+		p.Dimensions = append(p.Dimensions, dimensionProps{val(d.Name), val(d.Value)})
+	}
 	return nil
+}
+
+// given is a count or a time that was given, nil for none.
+func given(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 func (h alarmResource) Update(ctx context.Context, _, after *alarmProps) error {

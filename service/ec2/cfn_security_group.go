@@ -127,7 +127,43 @@ func (h securityGroups) Read(ctx context.Context, p *securityGroupProps) error {
 	rules := slices.Collect(Rules.By(h.s.store.Snapshot(), "group", g.key()))
 	p.SecurityGroupIngress = slices.DeleteFunc(slices.Clone(p.SecurityGroupIngress), func(r ingressProps) bool { return !h.s.holds(ctx, g, rules, r.permission(), false) })
 	p.SecurityGroupEgress = slices.DeleteFunc(slices.Clone(p.SecurityGroupEgress), func(r egressProps) bool { return !h.s.holds(ctx, g, rules, r.permission(), true) })
+	for _, r := range rules {
+		if h.foreign(ctx, g, r, p) {
+			p.add(r)
+		}
+	}
 	return nil
+}
+
+// foreign reports whether a rule was added by hand: the template does not name it, neither here nor as a resource of its own, and it is not the one that every
+// group has at first.
+func (h securityGroups) foreign(ctx context.Context, g SecurityGroup, r Rule, p *securityGroupProps) bool {
+	if r.Tags[cfn.TagLogicalID] != "" || (r.Egress && len(p.SecurityGroupEgress) == 0) {
+		return false
+	}
+	one := []Rule{r}
+	return !slices.ContainsFunc(p.SecurityGroupIngress, func(i ingressProps) bool { return !r.Egress && h.s.holds(ctx, g, one, i.permission(), false) }) &&
+		!slices.ContainsFunc(p.SecurityGroupEgress, func(e egressProps) bool { return r.Egress && h.s.holds(ctx, g, one, e.permission(), true) })
+}
+
+func (p *securityGroupProps) add(r Rule) {
+	port := func(n int) *int32 {
+		if r.Protocol == "-1" {
+			return nil
+		}
+		return new(int32(n))
+	}
+	if r.Egress {
+		p.SecurityGroupEgress = append(p.SecurityGroupEgress, egressProps{
+			IpProtocol: r.Protocol, FromPort: port(r.Low), ToPort: port(r.High), CidrIp: r.CIDR, CidrIpv6: r.CIDR6, DestinationPrefixListId: r.PrefixList,
+			DestinationSecurityGroupId: r.Peer.GroupID, Description: r.Description,
+		})
+		return
+	}
+	p.SecurityGroupIngress = append(p.SecurityGroupIngress, ingressProps{
+		IpProtocol: r.Protocol, FromPort: port(r.Low), ToPort: port(r.High), CidrIp: r.CIDR, CidrIpv6: r.CIDR6, SourcePrefixListId: r.PrefixList,
+		SourceSecurityGroupId: r.Peer.GroupID, Description: r.Description,
+	})
 }
 
 func (h securityGroups) Update(ctx context.Context, before, after *securityGroupProps) error {

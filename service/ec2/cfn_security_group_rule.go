@@ -37,7 +37,7 @@ func (h groupIngresses) Create(ctx context.Context, p *groupIngressProps) error 
 		return err
 	}
 	p.Id = *out.SecurityGroupRules[0].SecurityGroupRuleId
-	return nil
+	return setTags(ctx, h.s, ruleKind, p.Id, nil) // so that the group knows it from rules made by hand
 }
 
 func (h groupIngresses) Read(ctx context.Context, p *groupIngressProps) error {
@@ -88,7 +88,7 @@ func (h groupEgresses) Create(ctx context.Context, p *groupEgressProps) error {
 		return err
 	}
 	p.Id = *out.SecurityGroupRules[0].SecurityGroupRuleId
-	return nil
+	return setTags(ctx, h.s, ruleKind, p.Id, nil) // so that the group knows it from rules made by hand
 }
 
 func (h groupEgresses) Read(ctx context.Context, p *groupEgressProps) error {

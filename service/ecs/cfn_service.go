@@ -102,6 +102,11 @@ func (r serviceResource) Read(ctx context.Context, p *serviceProperties) error {
 	p.ServiceName, p.Name, p.DesiredCount, p.TaskDefinition = row.Name, row.Name, new(int32(row.DesiredCount)), d.TaskDefinition
 	p.LoadBalancers, p.ServiceRegistries, p.CapacityProviderStrategy = d.LoadBalancers, d.Registries, d.Strategy
 	p.DeploymentConfiguration, p.EnableExecuteCommand = &row.Configuration, &row.ExecEnabled
+	p.HealthCheckGracePeriodSeconds, p.PropagateTags, p.EnableECSManagedTags = row.GracePeriod, row.PropagateTags, &row.ManagedTags
+	p.AvailabilityZoneRebalancing, p.ServiceConnectConfiguration, p.Tags = row.ZoneRebalancing, d.ServiceConnect, cfn.TagsOf(row.Tags)
+	if d.Network != nil {
+		p.NetworkConfiguration = &networkProperties{d.Network.AwsvpcConfiguration}
+	}
 	return nil
 }
 

@@ -49,6 +49,9 @@ func (r listenerResource) Read(_ context.Context, p *listenerProperties) error {
 		return store.ErrNotFound
 	}
 	p.LoadBalancerArn, p.Port, p.Protocol = l.LoadBalancerARN, new(int32(l.Port)), string(l.Protocol)
+	for i, a := range p.ListenerAttributes {
+		p.ListenerAttributes[i].Value = new(valueOf(listenerAttributes, l.Attributes, val(a.Key)))
+	}
 	if d, ok := defaultRule(snap, l.ARN); ok {
 		p.DefaultActions = d.Actions
 	}

@@ -59,7 +59,10 @@ func (r balancerResource) Read(_ context.Context, p *balancerProperties) error {
 	p.Name, p.LoadBalancerName, p.Scheme, p.Type, p.IpAddressType = b.Name, b.Name, string(b.Scheme), "application", "ipv4"
 	p.SecurityGroups, p.DNSName, p.CanonicalHostedZoneID = b.SecurityGroups, b.DNSName, zoneID
 	p.LoadBalancerFullName = fullName(b.ARN, "loadbalancer/")
-	p.Subnets = nil
+	for i, a := range p.LoadBalancerAttributes {
+		p.LoadBalancerAttributes[i].Value = new(valueOf(balancerAttributes, b.Attributes, val(a.Key)))
+	}
+	p.Subnets, p.Tags = nil, cfn.TagsOf(b.Tags)
 	for _, n := range b.Nodes {
 		p.Subnets = append(p.Subnets, n.Subnet)
 	}

@@ -78,7 +78,10 @@ func (r groupResource) Read(_ context.Context, p *groupProperties) error {
 	p.HealthCheckEnabled, p.HealthCheckIntervalSeconds, p.HealthCheckPath, p.HealthCheckPort = g.HealthCheckEnabled, g.HealthCheckIntervalSeconds, g.HealthCheckPath, g.HealthCheckPort
 	p.HealthCheckProtocol, p.HealthCheckTimeoutSeconds = string(g.HealthCheckProtocol), g.HealthCheckTimeoutSeconds
 	p.HealthyThresholdCount, p.UnhealthyThresholdCount, p.Matcher = g.HealthyThresholdCount, g.UnhealthyThresholdCount, g.Matcher
-	p.LoadBalancerArns = g.LoadBalancerArns
+	p.LoadBalancerArns, p.Tags = g.LoadBalancerArns, cfn.TagsOf(row.Tags)
+	for i, a := range p.TargetGroupAttributes {
+		p.TargetGroupAttributes[i].Value = new(row.attribute(val(a.Key)))
+	}
 	return nil
 }
 

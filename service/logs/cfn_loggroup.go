@@ -84,7 +84,7 @@ func (h logGroups) Read(ctx context.Context, p *logGroupProps) error {
 		return err
 	}
 	p.Arn, p.KmsKeyId, p.LogGroupClass, p.DeletionProtectionEnabled = g.ARN()+":*", g.KMSKey, g.Class, g.Protected
-	p.RetentionInDays = nil
+	p.RetentionInDays, p.Tags = nil, cfn.TagsOf(g.Tags)
 	if g.Retention > 0 {
 		p.RetentionInDays = new(g.Retention)
 	}
