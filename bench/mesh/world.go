@@ -104,7 +104,7 @@ func authority(dir string, m *mesh.Mesh) (*pki.Authority, error) {
 
 // anybody takes each client for a task of its address.
 func anybody(_ context.Context, _ string, ip netip.Addr) (mesh.Caller, error) {
-	return mesh.Caller{Scope: scope, Task: ip.String(), TaskARN: scope.ARN("ecs", "task/bench/"+ip.String())}, nil
+	return mesh.Caller{Scope: scope, Intercepted: true, Task: ip.String(), TaskARN: scope.ARN("ecs", "task/bench/"+ip.String())}, nil
 }
 
 // close ends what runs.
