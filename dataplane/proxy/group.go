@@ -13,6 +13,7 @@ type group struct {
 	id     string
 	srv    *Server
 	meter  meter
+	codes  [600]atomic.Int64 // requests by the status their client got
 	roster atomic.Pointer[roster]
 	turn   atomic.Uint32
 

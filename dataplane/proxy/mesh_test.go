@@ -31,10 +31,10 @@ func (w *world) goes(from, dst string) *http.Client {
 	return &http.Client{Transport: tr, Timeout: 10 * time.Second, CheckRedirect: noRedirect.CheckRedirect}
 }
 
-// dialFrom connects to the world's last socket from a loopback address.
+// dialFrom connects to the socket ":15001" from a loopback address.
 func (w *world) dialFrom(ctx context.Context, from string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	return d.DialContext(ctx, "tcp", w.addr)
+	return d.DialContext(ctx, "tcp", w.addrs[":15001"])
 }
 
 // fetch is a GET's status and body.

@@ -367,7 +367,12 @@ func (s *Server) Groups() map[string]Stats {
 	out := map[string]Stats{}
 	for id, g := range s.groups {
 		st := g.meter.read()
-		st.Pending = g.slots.waiting.Load()
+		st.Pending, st.Codes = g.slots.waiting.Load(), map[int]int64{}
+		for code := range g.codes {
+			if n := g.codes[code].Load(); n > 0 {
+				st.Codes[code] = n
+			}
+		}
 		for _, t := range g.targets() {
 			st.Targets = append(st.Targets, t.read())
 			if t.ejected.Load() {

@@ -59,6 +59,9 @@ func newWorld(t *testing.T, change ...func(*proxy.Options)) *world {
 					return nil, io.ErrClosedPipe
 				}
 			}
+			if addr == "in" { // the proxy's own socket
+				addr = w.addrs[":15000"]
+			}
 			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		},
 		Drained:   func(_, addr string) { offer(w.drained, addr) },

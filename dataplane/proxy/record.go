@@ -112,6 +112,9 @@ func (s *Server) finish(rec *record) {
 	}
 	if g := rec.group; g != nil {
 		g.meter.requests.Add(1)
+		if uint(rec.status) < uint(len(g.codes)) {
+			g.codes[rec.status].Add(1)
+		}
 		g.meter.received.Add(rec.in)
 		g.meter.sent.Add(rec.out)
 		if rec.own {

@@ -38,6 +38,7 @@ type Stats struct {
 	TLS TLSStats // of groups: handshakes with targets
 
 	Targets []TargetStats // of groups
+	Codes   map[int]int64 // of groups: requests by the status their client got, 100 to 599
 }
 
 // TargetStats is a reading of one target.
