@@ -89,6 +89,7 @@ func New(cfg Config) (*Sidecar, error) {
 		Dial: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		},
+		Finish: true,
 		AccessLog: func(_ string, line []byte) {
 			if cfg.Access != nil {
 				access.Lock()
