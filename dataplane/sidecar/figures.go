@@ -143,7 +143,10 @@ func (s *Sidecar) showClusters(w http.ResponseWriter, _ *http.Request) {
 				name  string
 				value any
 			}{
-				{"rq_total", t.Requests}, {"rq_error", t.Errors}, {"rq_active", t.Inflight}, {"cx_connect_fail", t.ConnectFailures},
+				{"rq_total", t.Requests},
+				{"rq_error", t.Errors},
+				{"rq_active", t.Inflight},
+				{"cx_connect_fail", t.ConnectFailures},
 				{"health_flags", flags(states[t.Addr], t.Ejected)},
 			} {
 				fmt.Fprintf(w, "%s::%s::%s::%v\n", g.ID, t.Addr, fact.name, fact.value)

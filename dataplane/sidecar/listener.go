@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -62,7 +63,7 @@ func (t *translation) chain(base proxy.Listener, id string, c *xdsapi.FilterChai
 		base.TLS = &proxy.TLS{Config: config}
 	}
 	manager, err := managerOf(c)
-	if err == errNoManager {
+	if errors.Is(err, errNoManager) {
 		return t.tcp(base, id, c, selectors)
 	}
 	if err != nil {

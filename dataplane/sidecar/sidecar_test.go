@@ -31,7 +31,6 @@ type mesh struct {
 	caller, callee *plane
 	client, server *Sidecar
 	enter, between string // the caller's plain address, the callee's with TLS
-	names          []string
 }
 
 func newAuthority(t *testing.T, id string) *pki.Authority {

@@ -55,8 +55,10 @@ func (s *Service) HeadObject(ctx context.Context, in *api.HeadObjectInput) (*api
 // override puts the headers that the request wants in place of the object's.
 func override(out *api.GetObjectOutput, in *api.GetObjectInput) {
 	for _, o := range []struct{ to, from **string }{
-		{&out.CacheControl, &in.ResponseCacheControl}, {&out.ContentDisposition, &in.ResponseContentDisposition},
-		{&out.ContentEncoding, &in.ResponseContentEncoding}, {&out.ContentLanguage, &in.ResponseContentLanguage},
+		{&out.CacheControl, &in.ResponseCacheControl},
+		{&out.ContentDisposition, &in.ResponseContentDisposition},
+		{&out.ContentEncoding, &in.ResponseContentEncoding},
+		{&out.ContentLanguage, &in.ResponseContentLanguage},
 		{&out.ContentType, &in.ResponseContentType},
 	} {
 		if *o.from != nil {
