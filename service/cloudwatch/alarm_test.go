@@ -32,7 +32,7 @@ func TestAlarmStory(t *testing.T) {
 			w.put("CPU", 95)
 			time.Sleep(time.Minute)
 		}
-		if w.state("high") != "ALARM" || w.state("any") != "ALARM" || w.actions() != "ALARM page, ALARM all" {
+		if w.state("high") != "ALARM" || w.state("any") != "ALARM" || w.actions() != "ALARM all, ALARM page" {
 			t.Error(w.state("high"), w.state("any"), w.actions())
 		}
 		w.fail = errors.New("nobody listens")
@@ -40,7 +40,7 @@ func TestAlarmStory(t *testing.T) {
 			w.put("CPU", 5)
 			time.Sleep(time.Minute)
 		}
-		if w.state("high") != "OK" || w.state("any") != "OK" || w.actions() != "ALARM page, ALARM all, OK calm" {
+		if w.state("high") != "OK" || w.state("any") != "OK" || w.actions() != "ALARM all, ALARM page, OK calm" {
 			t.Error(w.state("high"), w.state("any"), w.actions())
 		}
 		time.Sleep(10 * time.Minute)

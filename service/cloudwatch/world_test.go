@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ func (w *world) action(_ context.Context, action string, a cloudwatch.Alarm) err
 func (w *world) actions() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return strings.Join(w.acted, ", ")
+	return strings.Join(slices.Sorted(slices.Values(w.acted)), ", ") // those of different alarms come in any order
 }
 
 // put puts one value, now.
