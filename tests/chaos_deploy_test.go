@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -93,13 +94,14 @@ func TestDeploymentsKilledAtRandom(t *testing.T) {
 func (w world) revise(from, release string, spoil func(*ecsapi.ContainerDefinition)) (arn string) {
 	w.Helper()
 	d := asked[ecsapi.DescribeTaskDefinitionInput, ecsapi.DescribeTaskDefinitionOutput](w, "ecs", "DescribeTaskDefinition", &ecsapi.DescribeTaskDefinitionInput{TaskDefinition: &from}).TaskDefinition
-	c := &d.ContainerDefinitions[0]
+	at := slices.IndexFunc(d.ContainerDefinitions, func(c ecsapi.ContainerDefinition) bool { return strings.HasSuffix(*c.Name, "-container") })
+	c := &d.ContainerDefinitions[at]
 	c.Environment = slices.DeleteFunc(c.Environment, func(kv ecsapi.KeyValuePair) bool { return *kv.Name == "RELEASE" })
 	c.Environment = append(c.Environment, ecsapi.KeyValuePair{Name: new("RELEASE"), Value: &release})
 	spoil(c)
 	out := asked[ecsapi.RegisterTaskDefinitionInput, ecsapi.RegisterTaskDefinitionOutput](w, "ecs", "RegisterTaskDefinition", &ecsapi.RegisterTaskDefinitionInput{
 		Family: d.Family, Cpu: d.Cpu, Memory: d.Memory, NetworkMode: d.NetworkMode, RequiresCompatibilities: d.RequiresCompatibilities,
-		ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn, ContainerDefinitions: d.ContainerDefinitions, Volumes: d.Volumes,
+		ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn, ContainerDefinitions: d.ContainerDefinitions, Volumes: d.Volumes, ProxyConfiguration: d.ProxyConfiguration,
 	})
 	return *out.TaskDefinition.TaskDefinitionArn
 }

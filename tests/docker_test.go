@@ -51,7 +51,7 @@ func TestDocker(t *testing.T) {
 
 	definition := command("ecs", "describe-task-definition", "--task-definition", "payment-service-dev", "--output", "json", "--query",
 		"taskDefinition.{family:family,containerDefinitions:containerDefinitions,cpu:cpu,memory:memory,networkMode:networkMode,"+
-			"requiresCompatibilities:requiresCompatibilities,executionRoleArn:executionRoleArn,taskRoleArn:taskRoleArn}")
+			"requiresCompatibilities:requiresCompatibilities,executionRoleArn:executionRoleArn,taskRoleArn:taskRoleArn,proxyConfiguration:proxyConfiguration}")
 	w.write("definition.json", strings.ReplaceAll(definition, repository+":"+tag, repository+":pushed"))
 	command("ecs", "register-task-definition", "--cli-input-json", "file://definition.json")
 	command("ecs", "update-service", "--cluster", "microservices-cluster-dev", "--service", "payment-service-dev", "--task-definition", "payment-service-dev")
