@@ -24,7 +24,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: "+
 			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
 	}
-	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs, adopt: deref(in.ImportExistingResources), mode: in.DeploymentMode}).refuse(); err != nil {
 		return nil, err
 	}
 	r := s.Store.Snapshot()

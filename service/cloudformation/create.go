@@ -20,7 +20,7 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 	if in.DisableRollback != nil && *in.DisableRollback && in.OnFailure != "" {
 		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both")
 	}
-	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs}).refuse(); err != nil {
 		return nil, err
 	}
 	policy, err := s.policy(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicy")

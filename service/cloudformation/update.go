@@ -37,7 +37,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	if err := checkUpdatable(st); err != nil {
 		return nil, err
 	}
-	if err := (extras{in.RollbackConfiguration, in.NotificationARNs}).refuse(); err != nil {
+	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs}).refuse(); err != nil {
 		return nil, err
 	}
 	policy, err := s.policy(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicy")
