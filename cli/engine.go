@@ -191,7 +191,21 @@ func (a *app) writeSettings(change func(*settings)) (settings, error) {
 	if err != nil {
 		return set, err
 	}
-	return set, os.WriteFile(a.settingsPath(), append(b, '\n'), 0o600)
+	return set, replace(a.settingsPath(), append(b, '\n'))
+}
+
+// replace writes a file whole: who reads it meanwhile, such as another start, sees
+// the old one or the new one.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
 }
 
 func (a *app) stopEngine() error {

@@ -13,7 +13,8 @@ const (
 	authorities    = "ROOTCA"
 )
 
-// probing is the time between two health checks among peers.
+// probing is the time between two health checks among peers, at least: those of
+// a service that is checked more seldom by the load balancer are as seldom here.
 const probing = 30 * time.Second
 
 // meshed tells whether calls between services go through sidecars.
@@ -62,7 +63,7 @@ func (r *renderer) nodeListener(s *manifest.Service) Object {
 		{"PortMapping", Object{{"Port", s.Port}, {"Protocol", s.Protocol}}},
 		{"HealthCheck", append(
 			check,
-			Field{"IntervalMillis", probing.Milliseconds()},
+			Field{"IntervalMillis", max(probing, time.Duration(s.Health.Interval)).Milliseconds()},
 			Field{"TimeoutMillis", milliseconds(s.Health.Timeout)},
 			Field{"HealthyThreshold", s.Health.Healthy},
 			Field{"UnhealthyThreshold", s.Health.Unhealthy},

@@ -71,7 +71,7 @@ func order(w world, curl, host string) {
 		w.Fatalf("the order is %s (%v)", made, err)
 	}
 	for range 4 {
-		body, err := w.tool(curl, "-fsS", "--max-time", "10", "http://"+host+"/order/orders/"+o.ID)
+		body, err := w.tool(curl, "-fsS", "--retry", "5", "--max-time", "10", "http://"+host+"/order/orders/"+o.ID)
 		if err != nil {
 			w.Fatal(err)
 		}

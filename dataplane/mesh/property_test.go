@@ -53,12 +53,30 @@ func someOf[S any](r *rapid.T, label string) map[string]S {
 	return out
 }
 
+// once leaves out the backends that name a virtual service again: the API refuses them.
+func once(backends []api.Backend) []api.Backend {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(backends, func(b api.Backend) bool {
+		if b.VirtualService == nil {
+			return false
+		}
+		name := value(b.VirtualService.VirtualServiceName)
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
+}
+
 func anyMesh(r *rapid.T) *Mesh {
 	m := &Mesh{
 		ARN: scope.ARN("appmesh", "mesh/shop"), Name: "shop", UID: "uid-1", Spec: anything[api.MeshSpec](r, "mesh"),
 		Nodes: someOf[api.VirtualNodeSpec](r, "node"), Services: someOf[api.VirtualServiceSpec](r, "service"),
 		Routers: someOf[api.VirtualRouterSpec](r, "router"), Gateways: someOf[api.VirtualGatewaySpec](r, "gateway"),
 		Routes: map[string]map[string]api.RouteSpec{}, GatewayRoutes: map[string]map[string]api.GatewayRouteSpec{}, Endpoints: map[string][]Endpoint{},
+	}
+	for name, node := range m.Nodes {
+		node.Backends = once(node.Backends)
+		m.Nodes[name] = node
 	}
 	for _, name := range few {
 		m.Routes[name] = someOf[api.RouteSpec](r, "route of "+name)

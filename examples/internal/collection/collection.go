@@ -144,8 +144,13 @@ func (c *Collection[In, T]) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !fromReplica {
-		if there := c.Replicas.Ask(r.Context(), r.URL.Path); there.Body != nil {
+		switch there := c.Replicas.Ask(r.Context(), r.URL.Path); {
+		case there.Body != nil:
 			server.WriteJSON(w, http.StatusOK, there.Body)
+			return
+		case there.Missing:
+			w.Header().Set("Retry-After", "1")
+			server.Fail(w, r, http.StatusServiceUnavailable, "a replica that may hold the record has not answered")
 			return
 		}
 	}

@@ -36,6 +36,7 @@ type input struct {
 // replica is one task of a service; several share a port on different loopback addresses, as tasks do on their own.
 type replica struct {
 	url   string
+	stop  func() // may be called again
 	made  atomic.Int32
 	hold  chan struct{} // when not nil, Make waits for it
 	began chan struct{}
@@ -120,6 +121,7 @@ func start(t *testing.T, n int, name func([]*replica) string) []*replica {
 		}}
 		s.Start()
 		t.Cleanup(s.Close)
+		one.stop = s.Close
 	}
 	return out
 }
@@ -189,6 +191,19 @@ func showsWhatAnotherMade(t *testing.T, replicas []*replica) {
 	}
 	missing, _ := get(t, replicas[1].url+"/not_000000000000000000000000")
 	want(t, missing, http.StatusNotFound)
+}
+
+// A record that nobody can be asked for may exist: "there is none" would be a lie.
+func TestARecordOfAReplicaThatDoesNotAnswerIsNotDenied(t *testing.T) {
+	replicas := fleet(t, 3)
+	made, n := post(t, replicas[0].url, "", `{"text":"hello"}`)
+	want(t, made, http.StatusCreated)
+	replicas[0].stop()
+	shown, _ := get(t, replicas[1].url+"/"+n.ID)
+	want(t, shown, http.StatusServiceUnavailable)
+	if shown.Header.Get("Retry-After") == "" {
+		t.Error("nothing says when to ask again")
+	}
 }
 
 func TestAKeyMakesOneRecordWhicheverReplicaIsAsked(t *testing.T) {

@@ -33,7 +33,7 @@ func (p *Replicas) askAround(ctx context.Context, others int, path string) Answe
 			}
 		}
 	}
-	return Answer{Busy: busy}
+	return Answer{Busy: busy, Missing: len(answered) <= others}
 }
 
 // Sign says who answers a question of another replica.

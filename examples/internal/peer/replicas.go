@@ -22,7 +22,7 @@ const (
 	FingerprintHeader = "X-Fingerprint"
 
 	maxReplicas = 10
-	askTimeout  = time.Second
+	askTimeout  = 2 * time.Second
 )
 
 // Replicas are the other tasks of the same service, found by its private name.
@@ -41,11 +41,12 @@ type Answer struct {
 	Body        json.RawMessage // the record; nil when none has it
 	Fingerprint string
 	Busy        bool // one of them is making it
+	Missing     bool // one of them has not answered: it may have the record
 	replica     string
 }
 
-// Ask puts a read of path to every other replica at once and takes the first that has the record. It gives up after a second: a replica
-// that cannot be reached counts as one that does not have it.
+// Ask puts a read of path to every other replica at once and takes the first that has the record. It gives up after two seconds, and
+// says when somebody has not answered.
 func (p *Replicas) Ask(ctx context.Context, path string) Answer {
 	if p.Host == "" {
 		return Answer{}
@@ -60,15 +61,15 @@ func (p *Replicas) Ask(ctx context.Context, path string) Answer {
 	for _, address := range others {
 		go func() { answers <- p.ask(ctx, "http://"+net.JoinHostPort(address.Unmap().String(), p.Port)+path) }()
 	}
-	busy := false
+	none := Answer{}
 	for range others {
 		one := <-answers
 		if one.Body != nil {
 			return one
 		}
-		busy = busy || one.Busy
+		none.Busy, none.Missing = none.Busy || one.Busy, none.Missing || one.Missing
 	}
-	return Answer{Busy: busy}
+	return none
 }
 
 // others resolves the replicas, without this one, at most maxReplicas.
@@ -94,20 +95,20 @@ func (p *Replicas) others(ctx context.Context) []netip.Addr {
 func (p *Replicas) ask(ctx context.Context, url string) Answer {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return Answer{}
+		return Answer{Missing: true}
 	}
 	r.Header.Set(ReplicaHeader, "1")
 	server.PassOn(ctx, r.Header)
 	answer, err := p.Client.Do(r)
 	if err != nil {
-		return Answer{}
+		return Answer{Missing: true}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	out := Answer{replica: answer.Header.Get(AnswererHeader)}
 	switch {
-	case err != nil:
-		return Answer{}
+	case err != nil || answer.StatusCode >= http.StatusInternalServerError:
+		out.Missing = true
 	case answer.StatusCode == http.StatusConflict:
 		out.Busy = true
 	case answer.StatusCode == http.StatusOK:
