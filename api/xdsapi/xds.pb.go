@@ -6136,6 +6136,7 @@ type UpstreamHttpOptions struct {
 	//
 	//	*UpstreamHttpOptions_ExplicitHttpConfig_
 	//	*UpstreamHttpOptions_UseDownstreamProtocolConfig
+	//	*UpstreamHttpOptions_AutoConfig
 	UpstreamProtocolOptions isUpstreamHttpOptions_UpstreamProtocolOptions `protobuf_oneof:"upstream_protocol_options"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
@@ -6203,6 +6204,15 @@ func (x *UpstreamHttpOptions) GetUseDownstreamProtocolConfig() *UpstreamHttpOpti
 	return nil
 }
 
+func (x *UpstreamHttpOptions) GetAutoConfig() *UpstreamHttpOptions_AutoHttpConfig {
+	if x != nil {
+		if x, ok := x.UpstreamProtocolOptions.(*UpstreamHttpOptions_AutoConfig); ok {
+			return x.AutoConfig
+		}
+	}
+	return nil
+}
+
 type isUpstreamHttpOptions_UpstreamProtocolOptions interface {
 	isUpstreamHttpOptions_UpstreamProtocolOptions()
 }
@@ -6215,10 +6225,16 @@ type UpstreamHttpOptions_UseDownstreamProtocolConfig struct {
 	UseDownstreamProtocolConfig *UpstreamHttpOptions_UseDownstreamHttpConfig `protobuf:"bytes,4,opt,name=use_downstream_protocol_config,json=useDownstreamProtocolConfig,proto3,oneof"`
 }
 
+type UpstreamHttpOptions_AutoConfig struct {
+	AutoConfig *UpstreamHttpOptions_AutoHttpConfig `protobuf:"bytes,5,opt,name=auto_config,json=autoConfig,proto3,oneof"`
+}
+
 func (*UpstreamHttpOptions_ExplicitHttpConfig_) isUpstreamHttpOptions_UpstreamProtocolOptions() {}
 
 func (*UpstreamHttpOptions_UseDownstreamProtocolConfig) isUpstreamHttpOptions_UpstreamProtocolOptions() {
 }
+
+func (*UpstreamHttpOptions_AutoConfig) isUpstreamHttpOptions_UpstreamProtocolOptions() {}
 
 // envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
 type DownstreamTlsContext struct {
@@ -7914,6 +7930,59 @@ func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) GetHttp2ProtocolOptions() 
 	return nil
 }
 
+// envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
+type UpstreamHttpOptions_AutoHttpConfig struct {
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	HttpProtocolOptions  *Http1ProtocolOptions  `protobuf:"bytes,1,opt,name=http_protocol_options,json=httpProtocolOptions,proto3" json:"http_protocol_options,omitempty"`
+	Http2ProtocolOptions *Http2ProtocolOptions  `protobuf:"bytes,2,opt,name=http2_protocol_options,json=http2ProtocolOptions,proto3" json:"http2_protocol_options,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *UpstreamHttpOptions_AutoHttpConfig) Reset() {
+	*x = UpstreamHttpOptions_AutoHttpConfig{}
+	mi := &file_xds_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamHttpOptions_AutoHttpConfig) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamHttpOptions_AutoHttpConfig) ProtoMessage() {}
+
+func (x *UpstreamHttpOptions_AutoHttpConfig) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamHttpOptions_AutoHttpConfig.ProtoReflect.Descriptor instead.
+func (*UpstreamHttpOptions_AutoHttpConfig) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{69, 2}
+}
+
+func (x *UpstreamHttpOptions_AutoHttpConfig) GetHttpProtocolOptions() *Http1ProtocolOptions {
+	if x != nil {
+		return x.HttpProtocolOptions
+	}
+	return nil
+}
+
+func (x *UpstreamHttpOptions_AutoHttpConfig) GetHttp2ProtocolOptions() *Http2ProtocolOptions {
+	if x != nil {
+		return x.Http2ProtocolOptions
+	}
+	return nil
+}
+
 // envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
 type CommonTlsContext_CombinedCertificateValidationContext struct {
 	state                            protoimpl.MessageState        `protogen:"open.v1"`
@@ -7925,7 +7994,7 @@ type CommonTlsContext_CombinedCertificateValidationContext struct {
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) Reset() {
 	*x = CommonTlsContext_CombinedCertificateValidationContext{}
-	mi := &file_xds_proto_msgTypes[100]
+	mi := &file_xds_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7937,7 +8006,7 @@ func (x *CommonTlsContext_CombinedCertificateValidationContext) String() string 
 func (*CommonTlsContext_CombinedCertificateValidationContext) ProtoMessage() {}
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[100]
+	mi := &file_xds_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8431,16 +8500,21 @@ const file_xds_proto_rawDesc = "" +
 	"\x0fhost_identifier\"Y\n" +
 	"\bEndpoint\x121\n" +
 	"\aaddress\x18\x01 \x01(\v2\x17.slipway.xds.v3.AddressR\aaddress\x12\x1a\n" +
-	"\bhostname\x18\x03 \x01(\tR\bhostname\"\xbf\x06\n" +
+	"\bhostname\x18\x03 \x01(\tR\bhostname\"\xdf\b\n" +
 	"\x13UpstreamHttpOptions\x12d\n" +
 	"\x1ccommon_http_protocol_options\x18\x01 \x01(\v2#.slipway.xds.v3.HttpProtocolOptionsR\x19commonHttpProtocolOptions\x12j\n" +
 	"\x14explicit_http_config\x18\x03 \x01(\v26.slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfigH\x00R\x12explicitHttpConfig\x12\x82\x01\n" +
-	"\x1euse_downstream_protocol_config\x18\x04 \x01(\v2;.slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfigH\x00R\x1buseDownstreamProtocolConfig\x1a\xe1\x01\n" +
+	"\x1euse_downstream_protocol_config\x18\x04 \x01(\v2;.slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfigH\x00R\x1buseDownstreamProtocolConfig\x12U\n" +
+	"\vauto_config\x18\x05 \x01(\v22.slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfigH\x00R\n" +
+	"autoConfig\x1a\xe1\x01\n" +
 	"\x12ExplicitHttpConfig\x12Z\n" +
 	"\x15http_protocol_options\x18\x01 \x01(\v2$.slipway.xds.v3.Http1ProtocolOptionsH\x00R\x13httpProtocolOptions\x12\\\n" +
 	"\x16http2_protocol_options\x18\x02 \x01(\v2$.slipway.xds.v3.Http2ProtocolOptionsH\x00R\x14http2ProtocolOptionsB\x11\n" +
 	"\x0fprotocol_config\x1a\xcf\x01\n" +
 	"\x17UseDownstreamHttpConfig\x12X\n" +
+	"\x15http_protocol_options\x18\x01 \x01(\v2$.slipway.xds.v3.Http1ProtocolOptionsR\x13httpProtocolOptions\x12Z\n" +
+	"\x16http2_protocol_options\x18\x02 \x01(\v2$.slipway.xds.v3.Http2ProtocolOptionsR\x14http2ProtocolOptions\x1a\xc6\x01\n" +
+	"\x0eAutoHttpConfig\x12X\n" +
 	"\x15http_protocol_options\x18\x01 \x01(\v2$.slipway.xds.v3.Http1ProtocolOptionsR\x13httpProtocolOptions\x12Z\n" +
 	"\x16http2_protocol_options\x18\x02 \x01(\v2$.slipway.xds.v3.Http2ProtocolOptionsR\x14http2ProtocolOptionsB\x1b\n" +
 	"\x19upstream_protocol_options\"\xf3\x02\n" +
@@ -8542,7 +8616,7 @@ func file_xds_proto_rawDescGZIP() []byte {
 }
 
 var file_xds_proto_enumTypes = make([]protoimpl.EnumInfo, 17)
-var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
+var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 102)
 var file_xds_proto_goTypes = []any{
 	(ApiVersion)(0),                                           // 0: slipway.xds.v3.ApiVersion
 	(CodecClientType)(0),                                      // 1: slipway.xds.v3.CodecClientType
@@ -8661,27 +8735,28 @@ var file_xds_proto_goTypes = []any{
 	(*CircuitBreakers_Thresholds)(nil),                        // 114: slipway.xds.v3.CircuitBreakers.Thresholds
 	(*UpstreamHttpOptions_ExplicitHttpConfig)(nil),            // 115: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
 	(*UpstreamHttpOptions_UseDownstreamHttpConfig)(nil),       // 116: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 117: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	(*anypb.Any)(nil),              // 118: google.protobuf.Any
-	(*structpb.Struct)(nil),        // 119: google.protobuf.Struct
-	(*wrapperspb.UInt32Value)(nil), // 120: google.protobuf.UInt32Value
-	(*durationpb.Duration)(nil),    // 121: google.protobuf.Duration
-	(*wrapperspb.BoolValue)(nil),   // 122: google.protobuf.BoolValue
+	(*UpstreamHttpOptions_AutoHttpConfig)(nil),                // 117: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
+	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 118: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	(*anypb.Any)(nil),              // 119: google.protobuf.Any
+	(*structpb.Struct)(nil),        // 120: google.protobuf.Struct
+	(*wrapperspb.UInt32Value)(nil), // 121: google.protobuf.UInt32Value
+	(*durationpb.Duration)(nil),    // 122: google.protobuf.Duration
+	(*wrapperspb.BoolValue)(nil),   // 123: google.protobuf.BoolValue
 }
 var file_xds_proto_depIdxs = []int32{
 	23,  // 0: slipway.xds.v3.DiscoveryRequest.node:type_name -> slipway.xds.v3.Node
 	22,  // 1: slipway.xds.v3.DiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
-	118, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
+	119, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
 	23,  // 3: slipway.xds.v3.DeltaDiscoveryRequest.node:type_name -> slipway.xds.v3.Node
 	97,  // 4: slipway.xds.v3.DeltaDiscoveryRequest.initial_resource_versions:type_name -> slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
 	22,  // 5: slipway.xds.v3.DeltaDiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
 	21,  // 6: slipway.xds.v3.DeltaDiscoveryResponse.resources:type_name -> slipway.xds.v3.Resource
-	118, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
-	119, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
+	119, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
+	120, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
 	26,  // 9: slipway.xds.v3.Address.socket_address:type_name -> slipway.xds.v3.SocketAddress
 	25,  // 10: slipway.xds.v3.Address.pipe:type_name -> slipway.xds.v3.Pipe
 	5,   // 11: slipway.xds.v3.SocketAddress.protocol:type_name -> slipway.xds.v3.SocketAddress.Protocol
-	120, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
+	121, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
 	30,  // 13: slipway.xds.v3.ConfigSource.api_config_source:type_name -> slipway.xds.v3.ApiConfigSource
 	32,  // 14: slipway.xds.v3.ConfigSource.ads:type_name -> slipway.xds.v3.AggregatedConfigSource
 	33,  // 15: slipway.xds.v3.ConfigSource.self:type_name -> slipway.xds.v3.SelfConfigSource
@@ -8690,18 +8765,18 @@ var file_xds_proto_depIdxs = []int32{
 	0,   // 18: slipway.xds.v3.ApiConfigSource.transport_api_version:type_name -> slipway.xds.v3.ApiVersion
 	31,  // 19: slipway.xds.v3.ApiConfigSource.grpc_services:type_name -> slipway.xds.v3.GrpcService
 	98,  // 20: slipway.xds.v3.GrpcService.envoy_grpc:type_name -> slipway.xds.v3.GrpcService.EnvoyGrpc
-	118, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
-	118, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
+	119, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
+	119, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
 	36,  // 23: slipway.xds.v3.HeaderValueOption.header:type_name -> slipway.xds.v3.HeaderValue
 	7,   // 24: slipway.xds.v3.HeaderValueOption.append_action:type_name -> slipway.xds.v3.HeaderValueOption.HeaderAppendAction
-	121, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
-	121, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
-	120, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
-	120, // 28: slipway.xds.v3.HealthCheck.alt_port:type_name -> google.protobuf.UInt32Value
-	121, // 29: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	121, // 30: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
-	120, // 31: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
-	120, // 32: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
+	122, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
+	122, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
+	121, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
+	121, // 28: slipway.xds.v3.HealthCheck.alt_port:type_name -> google.protobuf.UInt32Value
+	122, // 29: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	122, // 30: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
+	121, // 31: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
+	121, // 32: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
 	99,  // 33: slipway.xds.v3.HealthCheck.http_health_check:type_name -> slipway.xds.v3.HealthCheck.HttpHealthCheck
 	100, // 34: slipway.xds.v3.HealthCheck.tcp_health_check:type_name -> slipway.xds.v3.HealthCheck.TcpHealthCheck
 	101, // 35: slipway.xds.v3.HealthCheck.grpc_health_check:type_name -> slipway.xds.v3.HealthCheck.GrpcHealthCheck
@@ -8713,13 +8788,13 @@ var file_xds_proto_depIdxs = []int32{
 	54,  // 41: slipway.xds.v3.Listener.filter_chains:type_name -> slipway.xds.v3.FilterChain
 	54,  // 42: slipway.xds.v3.Listener.default_filter_chain:type_name -> slipway.xds.v3.FilterChain
 	51,  // 43: slipway.xds.v3.Listener.listener_filters:type_name -> slipway.xds.v3.ListenerFilter
-	122, // 44: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
+	123, // 44: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
 	3,   // 45: slipway.xds.v3.Listener.traffic_direction:type_name -> slipway.xds.v3.TrafficDirection
 	64,  // 46: slipway.xds.v3.Listener.access_log:type_name -> slipway.xds.v3.AccessLog
-	122, // 47: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
+	123, // 47: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
 	50,  // 48: slipway.xds.v3.Listener.api_listener:type_name -> slipway.xds.v3.ApiListener
-	118, // 49: slipway.xds.v3.ApiListener.api_listener:type_name -> google.protobuf.Any
-	118, // 50: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
+	119, // 49: slipway.xds.v3.ApiListener.api_listener:type_name -> google.protobuf.Any
+	119, // 50: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
 	52,  // 51: slipway.xds.v3.ListenerFilter.filter_disabled:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
 	102, // 52: slipway.xds.v3.ListenerFilterChainMatchPredicate.or_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
 	52,  // 53: slipway.xds.v3.ListenerFilterChainMatchPredicate.not_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
@@ -8727,13 +8802,13 @@ var file_xds_proto_depIdxs = []int32{
 	55,  // 55: slipway.xds.v3.FilterChain.filter_chain_match:type_name -> slipway.xds.v3.FilterChainMatch
 	56,  // 56: slipway.xds.v3.FilterChain.filters:type_name -> slipway.xds.v3.Filter
 	34,  // 57: slipway.xds.v3.FilterChain.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	120, // 58: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
+	121, // 58: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
 	27,  // 59: slipway.xds.v3.FilterChainMatch.prefix_ranges:type_name -> slipway.xds.v3.CidrRange
-	118, // 60: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
+	119, // 60: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
 	103, // 61: slipway.xds.v3.TcpProxy.weighted_clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster
-	121, // 62: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
+	122, // 62: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
 	64,  // 63: slipway.xds.v3.TcpProxy.access_log:type_name -> slipway.xds.v3.AccessLog
-	120, // 64: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
+	121, // 64: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
 	9,   // 65: slipway.xds.v3.HttpConnectionManager.codec_type:type_name -> slipway.xds.v3.HttpConnectionManager.CodecType
 	61,  // 66: slipway.xds.v3.HttpConnectionManager.rds:type_name -> slipway.xds.v3.Rds
 	67,  // 67: slipway.xds.v3.HttpConnectionManager.route_config:type_name -> slipway.xds.v3.RouteConfiguration
@@ -8741,22 +8816,22 @@ var file_xds_proto_depIdxs = []int32{
 	38,  // 69: slipway.xds.v3.HttpConnectionManager.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
 	40,  // 70: slipway.xds.v3.HttpConnectionManager.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
 	64,  // 71: slipway.xds.v3.HttpConnectionManager.access_log:type_name -> slipway.xds.v3.AccessLog
-	122, // 72: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
-	121, // 73: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
+	123, // 72: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
+	122, // 73: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
 	11,  // 74: slipway.xds.v3.HttpConnectionManager.forward_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
 	105, // 75: slipway.xds.v3.HttpConnectionManager.set_current_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
 	106, // 76: slipway.xds.v3.HttpConnectionManager.upgrade_configs:type_name -> slipway.xds.v3.HttpConnectionManager.UpgradeConfig
-	122, // 77: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
+	123, // 77: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
 	10,  // 78: slipway.xds.v3.HttpConnectionManager.server_header_transformation:type_name -> slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
-	122, // 79: slipway.xds.v3.HttpConnectionManager.normalize_path:type_name -> google.protobuf.BoolValue
+	123, // 79: slipway.xds.v3.HttpConnectionManager.normalize_path:type_name -> google.protobuf.BoolValue
 	29,  // 80: slipway.xds.v3.Rds.config_source:type_name -> slipway.xds.v3.ConfigSource
-	118, // 81: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
-	118, // 82: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
+	119, // 81: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
+	119, // 82: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
 	66,  // 83: slipway.xds.v3.FileAccessLog.log_format:type_name -> slipway.xds.v3.SubstitutionFormatString
-	119, // 84: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
+	120, // 84: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
 	28,  // 85: slipway.xds.v3.SubstitutionFormatString.text_format_source:type_name -> slipway.xds.v3.DataSource
 	68,  // 86: slipway.xds.v3.RouteConfiguration.virtual_hosts:type_name -> slipway.xds.v3.VirtualHost
-	122, // 87: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
+	123, // 87: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
 	69,  // 88: slipway.xds.v3.VirtualHost.routes:type_name -> slipway.xds.v3.Route
 	70,  // 89: slipway.xds.v3.Route.match:type_name -> slipway.xds.v3.RouteMatch
 	73,  // 90: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
@@ -8767,26 +8842,26 @@ var file_xds_proto_depIdxs = []int32{
 	71,  // 95: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
 	72,  // 96: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
 	107, // 97: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	122, // 98: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
+	123, // 98: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
 	45,  // 99: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
 	46,  // 100: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
 	46,  // 101: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
 	74,  // 102: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
-	121, // 103: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
-	121, // 104: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
+	122, // 103: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
+	122, // 104: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
 	75,  // 105: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
 	48,  // 106: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
-	122, // 107: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
+	123, // 107: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
 	108, // 108: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
 	109, // 109: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
-	120, // 110: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
-	121, // 111: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
+	121, // 110: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
+	122, // 111: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
 	111, // 112: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
 	110, // 113: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
 	28,  // 114: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
 	12,  // 115: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
 	112, // 116: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
-	121, // 117: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
+	122, // 117: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
 	82,  // 118: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
 	80,  // 119: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
 	81,  // 120: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
@@ -8796,75 +8871,78 @@ var file_xds_proto_depIdxs = []int32{
 	13,  // 124: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
 	14,  // 125: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
 	114, // 126: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
-	120, // 127: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	121, // 128: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
-	121, // 129: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
-	120, // 130: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
-	120, // 131: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	120, // 132: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
+	121, // 127: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	122, // 128: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
+	122, // 129: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
+	121, // 130: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
+	121, // 131: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	121, // 132: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
 	83,  // 133: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
 	42,  // 134: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
 	84,  // 135: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
-	120, // 136: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	121, // 136: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
 	85,  // 137: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
 	2,   // 138: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
-	120, // 139: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	121, // 139: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
 	24,  // 140: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
 	38,  // 141: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
 	115, // 142: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
 	116, // 143: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	89,  // 144: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	122, // 145: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
-	121, // 146: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
-	89,  // 147: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	120, // 148: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
-	91,  // 149: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
-	92,  // 150: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
-	95,  // 151: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
-	93,  // 152: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 153: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	117, // 154: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	90,  // 155: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	15,  // 156: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	15,  // 157: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	28,  // 158: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
-	28,  // 159: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
-	28,  // 160: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
-	90,  // 161: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	46,  // 162: slipway.xds.v3.CertificateValidationContext.match_subject_alt_names:type_name -> slipway.xds.v3.StringMatcher
-	94,  // 163: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
-	16,  // 164: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
-	46,  // 165: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
-	29,  // 166: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
-	92,  // 167: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
-	93,  // 168: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	1,   // 169: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
-	52,  // 170: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
-	104, // 171: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	122, // 172: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
-	121, // 173: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
-	120, // 174: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
-	118, // 175: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
-	121, // 176: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
-	121, // 177: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
-	29,  // 178: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
-	118, // 179: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
-	4,   // 180: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
-	120, // 181: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
-	120, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
-	120, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
-	120, // 184: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
-	39,  // 185: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 186: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	39,  // 187: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 188: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	93,  // 189: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 190: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	191, // [191:191] is the sub-list for method output_type
-	191, // [191:191] is the sub-list for method input_type
-	191, // [191:191] is the sub-list for extension type_name
-	191, // [191:191] is the sub-list for extension extendee
-	0,   // [0:191] is the sub-list for field type_name
+	117, // 144: slipway.xds.v3.UpstreamHttpOptions.auto_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
+	89,  // 145: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	123, // 146: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
+	122, // 147: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
+	89,  // 148: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	121, // 149: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
+	91,  // 150: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
+	92,  // 151: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
+	95,  // 152: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
+	93,  // 153: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 154: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	118, // 155: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	90,  // 156: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	15,  // 157: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	15,  // 158: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	28,  // 159: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
+	28,  // 160: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
+	28,  // 161: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
+	90,  // 162: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	46,  // 163: slipway.xds.v3.CertificateValidationContext.match_subject_alt_names:type_name -> slipway.xds.v3.StringMatcher
+	94,  // 164: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
+	16,  // 165: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
+	46,  // 166: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
+	29,  // 167: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
+	92,  // 168: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
+	93,  // 169: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	1,   // 170: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
+	52,  // 171: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	104, // 172: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	123, // 173: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
+	122, // 174: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
+	121, // 175: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
+	119, // 176: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
+	122, // 177: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
+	122, // 178: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
+	29,  // 179: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
+	119, // 180: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
+	4,   // 181: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
+	121, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
+	121, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
+	121, // 184: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
+	121, // 185: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
+	39,  // 186: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 187: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 188: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 189: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 190: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 191: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	93,  // 192: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	95,  // 193: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	194, // [194:194] is the sub-list for method output_type
+	194, // [194:194] is the sub-list for method input_type
+	194, // [194:194] is the sub-list for extension type_name
+	194, // [194:194] is the sub-list for extension extendee
+	0,   // [0:194] is the sub-list for field type_name
 }
 
 func init() { file_xds_proto_init() }
@@ -8980,6 +9058,7 @@ func file_xds_proto_init() {
 	file_xds_proto_msgTypes[69].OneofWrappers = []any{
 		(*UpstreamHttpOptions_ExplicitHttpConfig_)(nil),
 		(*UpstreamHttpOptions_UseDownstreamProtocolConfig)(nil),
+		(*UpstreamHttpOptions_AutoConfig)(nil),
 	}
 	file_xds_proto_msgTypes[70].OneofWrappers = []any{
 		(*DownstreamTlsContext_DisableStatelessSessionResumption)(nil),
@@ -9006,7 +9085,7 @@ func file_xds_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_proto_rawDesc), len(file_xds_proto_rawDesc)),
 			NumEnums:      17,
-			NumMessages:   101,
+			NumMessages:   102,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -25,7 +25,7 @@ const connectTime = 5 * time.Second
 func localCluster(name, host string, port int32, protocol api.PortProtocol, pool *xdsapi.CircuitBreakers_Thresholds) *xdsapi.Cluster {
 	return &xdsapi.Cluster{
 		Name: name, ClusterDiscoveryType: kind(xdsapi.Cluster_STATIC), ConnectTimeout: durationpb.New(connectTime),
-		LoadAssignment: oneAddress(name, host, port), TypedExtensionProtocolOptions: protocolOptions(protocol),
+		LoadAssignment: oneAddress(name, host, port), TypedExtensionProtocolOptions: protocolOptions(protocol, false),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{pool}},
 	}
 }
@@ -43,7 +43,7 @@ func (b *builder) remote(by backend, node string, spec api.VirtualNodeSpec, l ap
 	}
 	c := &xdsapi.Cluster{
 		Name: name, ConnectTimeout: durationpb.New(connectTime), TransportSocket: socket,
-		TypedExtensionProtocolOptions: protocolOptions(m.Protocol), OutlierDetection: outliers(l.OutlierDetection),
+		TypedExtensionProtocolOptions: protocolOptions(m.Protocol, socket != nil), OutlierDetection: outliers(l.OutlierDetection),
 		HealthChecks:    healthChecks(l.HealthCheck, discoveryName(spec)+":"+strconv.Itoa(int(value(m.Port))), value(m.Port)),
 		CircuitBreakers: &xdsapi.CircuitBreakers{Thresholds: []*xdsapi.CircuitBreakers_Thresholds{unlimited()}},
 	}
@@ -96,16 +96,23 @@ func oneAddress(cluster, host string, port int32) *xdsapi.ClusterLoadAssignment 
 	}}}}}
 }
 
-// protocolOptions makes connections speak HTTP/2 where the listener does.
-func protocolOptions(protocol api.PortProtocol) map[string]*anypb.Any {
-	if !overHTTP2(protocol) {
+// protocolOptions makes connections speak HTTP/2 where the listener does, and
+// within TLS also to a listener of HTTP whose proxy agrees to it by ALPN.
+func protocolOptions(protocol api.PortProtocol, tls bool) map[string]*anypb.Any {
+	options := &xdsapi.UpstreamHttpOptions{}
+	switch {
+	case overHTTP2(protocol):
+		options.UpstreamProtocolOptions = &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig{
+			ProtocolConfig: &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &xdsapi.Http2ProtocolOptions{}},
+		}}
+	case protocol == api.PortProtocolHttp && tls:
+		options.UpstreamProtocolOptions = &xdsapi.UpstreamHttpOptions_AutoConfig{AutoConfig: &xdsapi.UpstreamHttpOptions_AutoHttpConfig{
+			HttpProtocolOptions: &xdsapi.Http1ProtocolOptions{}, Http2ProtocolOptions: &xdsapi.Http2ProtocolOptions{},
+		}}
+	default:
 		return nil
 	}
-	return map[string]*anypb.Any{xdsapi.HTTPOptionsKey: xdsapi.Pack(&xdsapi.UpstreamHttpOptions{
-		UpstreamProtocolOptions: &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig{
-			ProtocolConfig: &xdsapi.UpstreamHttpOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &xdsapi.Http2ProtocolOptions{}},
-		}},
-	})}
+	return map[string]*anypb.Any{xdsapi.HTTPOptionsKey: xdsapi.Pack(options)}
 }
 
 // unlimited are App Mesh's circuit breakers when none are asked for (App Mesh

@@ -26,7 +26,7 @@ const (
 // downstream is the server's side of a listener's TLS. There is no resumption:
 // every connection proves who it is.
 func downstream(t api.ListenerTls, protocol api.PortProtocol, who peers) *xdsapi.TransportSocket {
-	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: alpn(protocol)}
+	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: accepted(protocol)}
 	c := value(t.Certificate)
 	switch {
 	case c.File != nil:
@@ -58,7 +58,7 @@ func downstream(t api.ListenerTls, protocol api.PortProtocol, who peers) *xdsapi
 // Mesh configures Envoys to negotiate TLS).
 func upstream(policy *api.ClientPolicy, server api.Listener, sni string, by agent) *xdsapi.TransportSocket {
 	m := value(server.PortMapping)
-	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: alpn(m.Protocol)}
+	common := &xdsapi.CommonTlsContext{TlsParams: tls13(), AlpnProtocols: offered(m.Protocol)}
 	if t := enforced(policy, value(m.Port)); t != nil {
 		switch c := value(t.Certificate); {
 		case c.File != nil:
@@ -121,12 +121,22 @@ func tls13() *xdsapi.TlsParameters {
 	return &xdsapi.TlsParameters{TlsMinimumProtocolVersion: xdsapi.TlsParameters_TLSv1_3, TlsMaximumProtocolVersion: xdsapi.TlsParameters_TLSv1_3}
 }
 
-func alpn(protocol api.PortProtocol) []string {
-	switch {
-	case overHTTP2(protocol):
+// accepted are the protocols that a listener agrees to by ALPN. Where the
+// application speaks HTTP/1.1 its proxy takes HTTP/2 as well: many requests on
+// one connection cost less.
+func accepted(protocol api.PortProtocol) []string {
+	if protocol == api.PortProtocolHttp {
+		return []string{"h2", "http/1.1"}
+	}
+	return offered(protocol)
+}
+
+// offered are the protocols that a client asks for by ALPN. To a listener of
+// HTTP it offers what its cluster can speak (see protocolOptions), but health
+// checks, which are HTTP/1.1, offer nothing, so that nothing is said here.
+func offered(protocol api.PortProtocol) []string {
+	if overHTTP2(protocol) {
 		return []string{"h2"}
-	case protocol == api.PortProtocolHttp:
-		return []string{"http/1.1"}
 	}
 	return nil
 }

@@ -67,9 +67,9 @@ func (t *translation) cluster(c *xdsapi.Cluster) error {
 	return nil
 }
 
-// versionOf is the protocol that a cluster speaks. With TLS and nothing said
-// the peers agree by themselves: two sidecars carry many requests on one
-// connection of HTTP/2, which costs a third less than HTTP/1.1 on many.
+// versionOf is the protocol that a cluster speaks. Peers that may agree by
+// themselves carry many requests on one connection of HTTP/2, which costs a third
+// less than HTTP/1.1 on many.
 func versionOf(c *xdsapi.Cluster) (proxy.Version, error) {
 	o, err := optional[xdsapi.UpstreamHttpOptions](c.GetTypedExtensionProtocolOptions()[xdsapi.HTTPOptionsKey])
 	switch explicit := o.GetExplicitHttpConfig(); {
@@ -77,7 +77,7 @@ func versionOf(c *xdsapi.Cluster) (proxy.Version, error) {
 		return proxy.HTTP1, err
 	case explicit.GetHttp2ProtocolOptions() != nil:
 		return proxy.HTTP2, nil
-	case explicit == nil && c.GetTransportSocket() != nil:
+	case o.GetAutoConfig() != nil && c.GetTransportSocket() != nil:
 		return proxy.Any, nil
 	}
 	return proxy.HTTP1, nil
