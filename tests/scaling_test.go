@@ -18,8 +18,9 @@ import (
 func TestCPUIsBurned(t *testing.T) {
 	w := newWorld(t)
 	// The checks of two seconds and less that the speed would make of the usual
-	// ones burn CPU themselves.
+	// ones, the sidecars' among them, burn CPU themselves.
 	if err := w.Manifest(
+		"mesh: {enabled: true}", "mesh: {enabled: false}",
 		"cpu: 512", "cpu: 256", "memory: 1024", "memory: 512", "scaling: {cpu: 70", "scaling: {cpu: 10",
 		"interval: 10s, timeout: 5s", "interval: 60s, timeout: 50s", "  check: {command: [/app, healthcheck]}\n", "  env: {BURN: \"on\"}\n",
 	); err != nil {
