@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -154,6 +155,63 @@ func BenchmarkHops(b *testing.B) {
 				load(b, addr, conns)
 				b.ReportMetric(float64(handshakes()), "handshakes")
 			})
+		}
+	}
+}
+
+// The steady state allocates nothing of its own.
+func BenchmarkRequest(b *testing.B) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				buf := make([]byte, 4096)
+				for {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				}
+			}()
+		}
+	}()
+	var addr string
+	s, err := proxy.New(proxy.Options{
+		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+			addr = l.Addr().String()
+			return l, err
+		},
+		Dial: func(ctx context.Context, _, a string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", a)
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_ = s.Apply(b.Context(), proxy.Config{
+		Listeners: []proxy.Listener{{ID: "l", Addr: "x", Settings: proxy.Settings{Trace: true}, Rules: []proxy.Rule{{ID: "d", Action: forward("g")}}}},
+		Groups:    []proxy.Group{{ID: "g", Targets: []proxy.Target{{Addr: ln.Addr().String()}}}},
+	})
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	req, buf := []byte("GET /payment/health HTTP/1.1\r\nHost: a\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"), make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = c.Write(req)
+		if _, err := c.Read(buf); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -2,15 +2,8 @@ package proxy_test
 
 import (
 	"bufio"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"regexp"
@@ -241,99 +234,6 @@ func TestWebSocketTunnel(t *testing.T) {
 	}
 }
 
-func certificate(t *testing.T, names ...string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-func TestTLSAndHTTP2(t *testing.T) {
-	w := newWorld(t)
-	l := &w.cfg.Listeners[0]
-	l.Port = 443
-	l.TLS = &proxy.TLS{Certificates: []tls.Certificate{certificate(t, "one.test"), certificate(t, "two.test")}}
-	l.Settings.HTTP2 = true
-	w.targets(w.target(func(rw http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(rw, "%s %s %s %s %s", r.Proto, r.Header.Get("X-Forwarded-Proto"), r.Header.Get("X-Forwarded-Port"), r.Host, b)
-	}))
-	for _, h2 := range []bool{false, true} {
-		for _, name := range []string{"one.test", "two.test"} {
-			tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: name}, ForceAttemptHTTP2: h2} //nolint:gosec // self-signed
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", "https://"+w.addr+"/", strings.NewReader("body"))
-			req.Host = name
-			resp, err := (&http.Client{Transport: tr, Timeout: 5 * time.Second}).Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, _ := io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-			tr.CloseIdleConnections()
-			if string(b) != "HTTP/1.1 https 443 "+name+" body" || resp.ProtoMajor != map[bool]int{false: 1, true: 2}[h2] {
-				t.Errorf("%s %q", resp.Proto, b)
-			}
-			if got := resp.TLS.PeerCertificates[0].DNSNames[0]; got != name {
-				t.Errorf("asked for %s, got the certificate of %s", name, got)
-			}
-		}
-	}
-	eventually(t, func() bool { // the client has its answer before it is counted
-		st := w.s.Groups()["g"]
-		return st.Requests == 4 && st.Target[2] == 4 && st.Targets[0].Inflight == 0
-	})
-}
-
-// gRPC: HTTP/2 to the target by prior knowledge, trailers carried through.
-func TestGRPC(t *testing.T) {
-	w := newWorld(t)
-	l := &w.cfg.Listeners[0]
-	l.TLS = &proxy.TLS{Certificates: []tls.Certificate{certificate(t, "one.test")}}
-	l.Settings.HTTP2 = true
-	w.cfg.Groups[0].Version = proxy.GRPC
-	hs := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Content-Type", "application/grpc")
-		rw.Header().Set("Trailer", "Grpc-Status")
-		_, _ = io.Copy(rw, r.Body)
-		rw.Header().Set("Grpc-Status", "0")
-		rw.Header().Set("X-Proto", r.Proto)
-	})}
-	hs.Protocols.SetUnencryptedHTTP2(true)
-	w.targets(serve(t, hs))
-	call := func(method, kind string, h2 bool) (*http.Response, string) {
-		tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: h2} //nolint:gosec // self-signed
-		defer tr.CloseIdleConnections()
-		req, _ := http.NewRequestWithContext(t.Context(), method, "https://"+w.addr+"/svc/Method", strings.NewReader("\x00\x00\x00\x00\x00"))
-		req.Header.Set("Content-Type", kind)
-		req.Header.Set("Te", "trailers")
-		resp, err := (&http.Client{Transport: tr, Timeout: 5 * time.Second}).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		return resp, string(b)
-	}
-	if resp, body := call("POST", "application/grpc", true); resp.StatusCode != 200 || body != "\x00\x00\x00\x00\x00" || resp.Trailer.Get("Grpc-Status") != "0" {
-		t.Errorf("%d %q %v", resp.StatusCode, body, resp.Trailer)
-	}
-	if resp, _ := call("POST", "application/grpc", false); resp.StatusCode != 464 {
-		t.Errorf("HTTP/1.1 client: %d", resp.StatusCode)
-	}
-	w.cfg.Groups[0].Version = proxy.HTTP1
-	w.apply()
-	if resp, _ := call("POST", "application/grpc", true); resp.StatusCode != 464 {
-		t.Errorf("gRPC to an HTTP1 group: %d", resp.StatusCode)
-	}
-}
-
 func TestStickiness(t *testing.T) {
 	w := newWorld(t)
 	name := func(s string) string {
@@ -447,62 +347,5 @@ func TestAccessLog(t *testing.T) {
 	w.raw("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
 	if line := <-w.log; !strings.Contains(line, ` 400 - `) || !strings.Contains(line, `"Ambiguous" "more than one Content-Length"`) {
 		t.Error(line)
-	}
-}
-
-// The steady state allocates nothing of its own.
-func BenchmarkRequest(b *testing.B) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				buf := make([]byte, 4096)
-				for {
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-				}
-			}()
-		}
-	}()
-	var addr string
-	s, err := proxy.New(proxy.Options{
-		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-			addr = l.Addr().String()
-			return l, err
-		},
-		Dial: func(ctx context.Context, _, a string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", a)
-		},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	_ = s.Apply(b.Context(), proxy.Config{
-		Listeners: []proxy.Listener{{ID: "l", Addr: "x", Settings: proxy.Settings{Trace: true}, Rules: []proxy.Rule{{ID: "d", Action: forward("g")}}}},
-		Groups:    []proxy.Group{{ID: "g", Targets: []proxy.Target{{Addr: ln.Addr().String()}}}},
-	})
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	req, buf := []byte("GET /payment/health HTTP/1.1\r\nHost: a\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"), make([]byte, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
-		_, _ = c.Write(req)
-		if _, err := c.Read(buf); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
