@@ -42,6 +42,7 @@ import (
 	"github.com/slipway-dev/slipway/service/logs"
 	"github.com/slipway-dev/slipway/service/s3"
 	"github.com/slipway-dev/slipway/service/servicediscovery"
+	"github.com/slipway-dev/slipway/service/ssm"
 	"github.com/slipway-dev/slipway/service/sts"
 	tlogs "github.com/slipway-dev/slipway/telemetry/logs"
 	"github.com/slipway-dev/slipway/telemetry/metrics"
@@ -139,7 +140,7 @@ func (e *Engine) openAll(ctx context.Context) (err error) {
 func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
-		agent.Tables(), iam.Tables(), sts.Tables(), s3.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
+		agent.Tables(), iam.Tables(), sts.Tables(), s3.Tables(), ssm.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
 		servicediscovery.Tables(), appmesh.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
@@ -205,10 +206,12 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	e.ecs = ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Capacity: e.set.capacity(), Sessions: e.sessions})
+	parameters := ssm.New(ssm.Config{Store: e.store, Log: e.log, Keys: e.keys, AnyAuth: e.set.AnyAuth})
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
 		objects,
+		parameters,
 		ec2.New(ec2.Config{Store: e.store, Log: e.log, Network: e.node.network}),
 		logService,
 		e.ecr,
@@ -224,6 +227,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	services = append(services, cloudformation.New(cloudformation.Config{
 		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas,
+		Parameter: templateParameter(e.store, parameters), Resolve: dynamicReference(e.store, parameters),
 	}))
 	for _, s := range services {
 		e.apis = append(e.apis, s.API())

@@ -46,7 +46,7 @@ var rules = []struct {
 // serviceOrder holds services to one direction: each may import those before
 // it. A folder within a service that looks at other services has its own place.
 var serviceOrder = []string{
-	"iam", "sts", "s3", "ec2", "logs", "ecr", "servicediscovery", "appmesh", "elbv2", "cloudwatch", "ecs", "cloudwatch/collect",
+	"iam", "sts", "s3", "ssm", "ec2", "logs", "ecr", "servicediscovery", "appmesh", "elbv2", "cloudwatch", "ecs", "cloudwatch/collect",
 	"applicationautoscaling", "cloudformation",
 }
 

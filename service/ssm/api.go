@@ -1,0 +1,65 @@
+package ssm
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	api "github.com/slipway-dev/slipway/api/ssmapi"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/service/iam"
+)
+
+// API is the service with the operations it implements.
+func (s *Service) API() *awsapi.Service {
+	a := awsapi.NewService("ssm")
+	handle(s, a, "PutParameter", s.PutParameter, func(in *api.PutParameterInput) []string { return []string{*in.Name} })
+	handle(s, a, "GetParameter", s.GetParameter, func(in *api.GetParameterInput) []string { return []string{*in.Name} })
+	handle(s, a, "GetParameters", s.GetParameters, func(in *api.GetParametersInput) []string { return in.Names })
+	handle(s, a, "DeleteParameter", s.DeleteParameter, func(in *api.DeleteParameterInput) []string { return []string{*in.Name} })
+	handle(s, a, "DeleteParameters", s.DeleteParameters, func(in *api.DeleteParametersInput) []string { return in.Names })
+	handle(s, a, "AddTagsToResource", s.AddTagsToResource, func(in *api.AddTagsToResourceInput) []string { return []string{*in.ResourceId} })
+	handle(s, a, "RemoveTagsFromResource", s.RemoveTagsFromResource, func(in *api.RemoveTagsFromResourceInput) []string { return []string{*in.ResourceId} })
+	handle(s, a, "ListTagsForResource", s.ListTagsForResource, func(in *api.ListTagsForResourceInput) []string { return []string{*in.ResourceId} })
+	return a
+}
+
+// handle registers an operation that runs when the caller may do it with every
+// parameter it is about; names tells them, and nil stands for all there are.
+func handle[I, O any](s *Service, a *awsapi.Service, op string, fn func(context.Context, *I) (*O, error), names func(*I) []string) {
+	awsapi.Handle(a, op, func(ctx context.Context, in *I) (*O, error) {
+		resources := []string{scope(ctx).ARN("ssm", "*")}
+		if names != nil {
+			resources = nil
+			for _, n := range names(in) {
+				resources = append(resources, nameARN(scope(ctx), parseName(scope(ctx), n).name))
+			}
+		}
+		for _, r := range resources {
+			if err := s.may(ctx, "ssm:"+op, r); err != nil {
+				return nil, err
+			}
+		}
+		return fn(ctx, in)
+	})
+}
+
+// may is nil, or AccessDeniedException with the reason.
+func (s *Service) may(ctx context.Context, action, resource string) error {
+	if s.AnyAuth {
+		return nil
+	}
+	c := awsapi.CallerOf(ctx)
+	keys := map[string]string{"aws:securetransport": "true", "aws:currenttime": time.Now().UTC().Format(time.RFC3339), "aws:userid": c.UserID}
+	if ip := awsapi.SourceIP(ctx); ip != "" {
+		keys["aws:sourceip"] = ip
+	}
+	err := iam.Decide(s.Store.Snapshot(), iam.Access{
+		Caller: c.ARN, Action: action, Resource: resource, Owner: c.Account, Region: c.Region, Context: keys,
+	})
+	if no, ok := errors.AsType[*iam.Refusal](err); ok {
+		return fault("AccessDeniedException", "%s", strings.ReplaceAll(no.Message, `"`, ""))
+	}
+	return err
+}
