@@ -36,13 +36,17 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if err != nil {
 		return nil, err
 	}
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
-	if err != nil {
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes, true})
+	failed := macroFailure(err)
+	if err != nil && failed == nil {
 		return nil, err
 	}
-	changes, changed, err := s.preview(r, st, d, bound)
-	if err != nil {
-		return nil, err
+	var changes []Change
+	changed := false
+	if failed == nil {
+		if changes, changed, err = s.preview(r, st, d, bound); err != nil {
+			return nil, err
+		}
 	}
 	cs := ChangeSet{
 		Stack: st.Key(), ID: changeSetARN(st.Scope, name, newID()), Name: name, Type: string(in.ChangeSetType), Description: deref(in.Description), Created: now(),
@@ -52,7 +56,10 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if cs.Type == "" {
 		cs.Type = "UPDATE"
 	}
-	if !changed {
+	switch {
+	case failed != nil:
+		cs.Status, cs.Reason, cs.ExecutionStatus = "FAILED", failed.Message, "UNAVAILABLE"
+	case !changed:
 		cs.Status, cs.Reason, cs.ExecutionStatus = "FAILED", noChanges, "UNAVAILABLE"
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
@@ -72,7 +79,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 			}
 			setStatus(tx, new(st), Operation{Token: cs.Token}, now(), "REVIEW_IN_PROGRESS", "User Initiated")
 		}
-		Templates.Put(tx, Template{st.Key(), d.Template, body})
+		keepTemplate(tx, st, d, body, bound)
 		ChangeSets.Put(tx, cs)
 		return nil
 	})

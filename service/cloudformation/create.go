@@ -32,11 +32,15 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 		return nil, err
 	}
 	st := s.fresh(ctx, name)
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
-	if err != nil {
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes, false})
+	failed := macroFailure(err)
+	if err != nil && failed == nil {
 		return nil, err
 	}
-	st.Deployment, st.Description = d, bound.Description
+	st.Deployment = d
+	if bound != nil {
+		st.Description = bound.Description
+	}
 	st.Protected, st.Policy = deref(in.EnableTerminationProtection), policy
 	st.DisableRollback, st.Timeout = deref(in.DisableRollback), deref(in.TimeoutInMinutes)
 	st.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
@@ -60,14 +64,15 @@ func (s *Service) CreateStack(ctx context.Context, in *api.CreateStackInput) (*a
 		}
 		st := st
 		prune(tx, st.Scope, at)
-		Templates.Put(tx, Template{st.Key(), d.Template, body})
+		keepTemplate(tx, st, d, body, bound)
 		start(tx, &st, op, "CREATE_IN_PROGRESS")
+		transformed(tx, &st, op, d, failed, at)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("stack creation begins", "stack", name, "resources", len(bound.Active()))
+	s.Log.Info("stack creation begins", "stack", name)
 	return &api.CreateStackOutput{StackId: &id, OperationId: &op.ID}, nil
 }
 

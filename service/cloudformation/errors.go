@@ -34,6 +34,14 @@ func clientError(err error) error {
 	return err
 }
 
+// refused words a template's failure for operations that answer with it at once.
+func refused(err error) error {
+	if e := macroFailure(err); e != nil {
+		return invalid("%s", e.Message)
+	}
+	return err
+}
+
 // failure words the error of a resource handler as stack events show it.
 func failure(err error, r Resource) string {
 	if e, ok := errors.AsType[*cfn.PropertyError](err); ok {

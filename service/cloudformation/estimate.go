@@ -15,7 +15,7 @@ func (s *Service) EstimateTemplateCost(ctx context.Context, in *api.EstimateTemp
 	}
 	// Capabilities are not asked for: nothing is made.
 	if _, _, err := s.deployment(ctx, s.fresh(ctx, "estimate"), request{body: body, parameters: in.Parameters, capabilities: everything}); err != nil {
-		return nil, err
+		return nil, refused(err)
 	}
 	return &api.EstimateTemplateCostOutput{Url: new("https://calculator.aws/#/addService")}, nil
 }

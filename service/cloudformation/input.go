@@ -63,12 +63,8 @@ func (s *Service) fetch(ctx context.Context, name, url string) (string, error) {
 	return text, nil
 }
 
-// parse reads a template and checks what depends on the engine's resource types.
-func (s *Service) parse(body string) (*template.Template, error) {
-	t, err := template.Parse(body, template.Limits{})
-	if err != nil {
-		return nil, clientError(err)
-	}
+// check checks what depends on the engine's resource types.
+func (s *Service) check(t *template.Template) error {
 	var unknown []string
 	for _, r := range t.Resources {
 		if _, ok := s.types[r.Type]; !ok {
@@ -77,9 +73,9 @@ func (s *Service) parse(body string) (*template.Template, error) {
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		return nil, invalid("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(unknown), ", "))
+		return invalid("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(unknown), ", "))
 	}
-	return t, clientError(t.CheckAttributes(func(id, typ, attribute string) error {
+	return clientError(t.CheckAttributes(func(id, typ, attribute string) error {
 		if s.types[typ].HasAttribute(attribute) {
 			return nil
 		}
@@ -96,43 +92,40 @@ type request struct {
 	role         *string
 	notify       []string
 	types        []string
+	reviewed     bool // what macros make of the template is seen before it is deployed: a change set
 }
 
-// deployment checks a request against a stack, which may not exist yet, and binds the template.
+// deployment checks a request against a stack, which may not exist yet, processes the template's macros and binds it. A *template.MacroError comes with the
+// deployment, which then fails for this reason.
 func (s *Service) deployment(ctx context.Context, st Stack, q request) (Deployment, *template.Bound, error) {
-	t, err := s.parse(q.body)
+	src, err := template.Read(q.body, template.Limits{})
+	if err != nil {
+		return Deployment{}, nil, clientError(err)
+	}
+	outline, err := src.Outline()
+	if err != nil {
+		return Deployment{}, nil, clientError(err)
+	}
+	if len(outline.Transforms) > 0 && !q.reviewed && !granted("CAPABILITY_AUTO_EXPAND", q.capabilities) {
+		return Deployment{}, nil, needs("CAPABILITY_AUTO_EXPAND")
+	}
+	d, err := s.wish(ctx, st, outline.Parameters, q)
 	if err != nil {
 		return Deployment{}, nil, err
+	}
+	t, err := s.process(ctx, st, &d, src)
+	if err != nil {
+		return d, nil, err
 	}
 	if err := allowed(t, q.types); err != nil {
 		return Deployment{}, nil, err
 	}
-	if len(t.Transforms) > 0 {
-		if err := transforms(t, q.capabilities); err != nil {
-			return Deployment{}, nil, err
-		}
-	}
 	if need, _ := capabilities(t); need != "" && !granted(need, q.capabilities) {
 		return Deployment{}, nil, needs(need)
 	}
-	d := Deployment{Template: digest(q.body), NotificationARNs: q.notify, Tags: st.Deployment.Tags, RoleARN: st.Deployment.RoleARN}
-	for _, c := range q.capabilities {
-		d.Capabilities = append(d.Capabilities, string(c))
-	}
-	if q.role != nil {
-		d.RoleARN = *q.role
-	}
-	if q.tags != nil {
-		if d.Tags, err = tagsOf(q.tags); err != nil {
-			return Deployment{}, nil, err
-		}
-	}
-	if d.Parameters, err = s.parameters(ctx, st, t, q.parameters); err != nil {
-		return Deployment{}, nil, err
-	}
 	b, err := t.Bind(s.inputs(st, d))
 	if err != nil {
-		return Deployment{}, nil, clientError(err)
+		return d, nil, late(d, clientError(err))
 	}
 	d.Parameters = d.Parameters[:0:0]
 	for _, v := range b.Values {
@@ -141,8 +134,26 @@ func (s *Service) deployment(ctx context.Context, st Stack, q request) (Deployme
 	return d, b, nil
 }
 
+// wish is what a request asks for besides the template's content.
+func (s *Service) wish(ctx context.Context, st Stack, declared []*template.Parameter, q request) (d Deployment, err error) {
+	d = Deployment{Template: digest(q.body), NotificationARNs: q.notify, Tags: st.Deployment.Tags, RoleARN: st.Deployment.RoleARN}
+	for _, c := range q.capabilities {
+		d.Capabilities = append(d.Capabilities, string(c))
+	}
+	if q.role != nil {
+		d.RoleARN = *q.role
+	}
+	if q.tags != nil {
+		if d.Tags, err = tagsOf(q.tags); err != nil {
+			return Deployment{}, err
+		}
+	}
+	d.Parameters, err = s.parameters(ctx, st, declared, q.parameters)
+	return d, err
+}
+
 // parameters merges given values with those of the stack (UsePreviousValue), and looks up what SSM holds.
-func (s *Service) parameters(ctx context.Context, st Stack, t *template.Template, given []api.Parameter) ([]Parameter, error) {
+func (s *Service) parameters(ctx context.Context, st Stack, declared []*template.Parameter, given []api.Parameter) ([]Parameter, error) {
 	var out []Parameter
 	for _, p := range given {
 		key := deref(p.ParameterKey)
@@ -161,7 +172,7 @@ func (s *Service) parameters(ctx context.Context, st Stack, t *template.Template
 		}
 		out = append(out, Parameter{Key: key, Value: value})
 	}
-	for _, p := range t.Parameters {
+	for _, p := range declared {
 		name := deref(p.Default)
 		i := slices.IndexFunc(out, func(o Parameter) bool { return o.Key == p.Name })
 		if i >= 0 {
@@ -229,19 +240,6 @@ func capabilities(t *template.Template) (need, why string) {
 
 func granted(need string, have []api.Capability) bool {
 	return slices.Contains(have, api.Capability(need)) || (need == "CAPABILITY_IAM" && slices.Contains(have, "CAPABILITY_NAMED_IAM"))
-}
-
-// transforms accepts the language extensions, whose functions are part of the engine, and refuses macros.
-func transforms(t *template.Template, have []api.Capability) error {
-	if !slices.Contains(have, "CAPABILITY_AUTO_EXPAND") {
-		return needs("CAPABILITY_AUTO_EXPAND")
-	}
-	for _, name := range t.Transforms {
-		if name != "AWS::LanguageExtensions" {
-			return invalid("No transform named %s found.", name)
-		}
-	}
-	return nil
 }
 
 // find is the stack with a name or ARN that the caller may see. A deleted one is found by its ARN only.

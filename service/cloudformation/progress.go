@@ -150,12 +150,14 @@ func (p *progress) pruneEvents() {
 
 // pruneTemplates drops the templates that nothing refers to any more.
 func (p *progress) pruneTemplates() {
-	used := map[string]bool{p.stack.Deployment.Template: true}
+	used := map[string]bool{}
+	use := func(d Deployment) { used[d.Template], used[d.Processed] = true, true }
+	use(p.stack.Deployment)
 	if p.stack.Rollback != nil {
-		used[p.stack.Rollback.Template] = true
+		use(*p.stack.Rollback)
 	}
 	for cs := range ChangeSets.List(p.tx, p.stack.Key()+"/") {
-		used[cs.Deployment.Template] = true
+		use(cs.Deployment)
 	}
 	for t := range Templates.List(p.tx, p.stack.Key()+"/") {
 		if !used[t.Hash] {

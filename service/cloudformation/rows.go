@@ -48,6 +48,7 @@ type Stack struct {
 // Deployment is what a stack is, or shall be, made from.
 type Deployment struct {
 	Template         string // hash of the body, in Templates
+	Processed        string // hash of what macros made of it; "" without macros
 	Parameters       []Parameter
 	Tags             []cfn.Tag
 	Capabilities     []string

@@ -35,7 +35,7 @@ type Config struct {
 	Types []cfn.Type
 	// StrictQuotas limits TemplateBody to 51,200 bytes as AWS does; otherwise it may have 1 MB, like a template in S3.
 	StrictQuotas bool
-	// Fetch reads a TemplateURL; nil refuses them.
+	// Fetch reads a TemplateURL (https, virtual-hosted or path style), or the s3://bucket/key of AWS::Include; nil refuses them. Its errors are shown to users.
 	Fetch func(ctx context.Context, url string) (string, error)
 	// Parameter looks up an SSM parameter for template parameters of SSM types; nil knows none.
 	Parameter func(ctx context.Context, scope arn.Scope, name string) (string, bool)
@@ -172,15 +172,19 @@ func waiting(r *store.Snapshot, steps ...Step) []string {
 
 // bind gives a deployment's template its parameters. The result is remembered: an operation asks for it at every step.
 func (s *Service) bind(r store.Reader, st Stack, d Deployment) (*template.Bound, error) {
-	key := st.Key() + "\x00" + d.Template + "\x00" + fingerprint(d.Parameters)
+	key := st.Key() + "\x00" + d.deployed() + "\x00" + fingerprint(d.Parameters)
 	if b, ok := s.bounds.Load(key); ok {
 		return b.(*template.Bound), nil
 	}
-	row, err := Templates.Get(r, st.Key()+"/"+d.Template)
+	row, err := Templates.Get(r, st.Key()+"/"+d.deployed())
 	if err != nil {
 		return nil, fmt.Errorf("template of stack %s: %w", st.Name, err)
 	}
-	t, err := template.Parse(row.Body, template.Limits{})
+	parse := template.Parse
+	if d.Processed != "" {
+		parse = template.ParseProcessed
+	}
+	t, err := parse(row.Body, template.Limits{})
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,11 @@ func newStory(t *testing.T, files map[string]string) *story {
 	s := &story{t: t, files: files, store: db, cloud: newCloud(), ctx: testContext(), seen: map[string]int64{}}
 	s.svc = New(Config{Store: db, Log: slog.New(slog.DiscardHandler), Types: s.cloud.types()})
 	s.svc.Fetch = func(_ context.Context, url string) (string, error) {
-		return files[strings.TrimPrefix(url, "s3://")], nil
+		text, ok := files[strings.TrimPrefix(url, "s3://")]
+		if !ok {
+			return "", fmt.Errorf("%s does not exist", url)
+		}
+		return text, nil
 	}
 	s.stop = runLoops(s.svc)
 	return s
@@ -261,7 +265,9 @@ func (s *story) do(line string) {
 			s.printf("%s", s.clean(l))
 		}
 	default:
-		s.t.Fatalf("unknown command %q", cmd)
+		if !s.ask(cmd, args) {
+			s.t.Fatalf("unknown command %q", cmd)
+		}
 	}
 }
 

@@ -4,22 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
 )
 
-// GetTemplate returns the template of a stack or of a change set, as it was given. A stack under review has none yet: the answer then has no body,
+// GetTemplate returns the template of a stack or of a change set, as it was given or as its macros left it. A stack under review has none yet: the answer then has no body,
 // as in AWS; the CDK CLI asks so between making a change set and executing it.
 func (s *Service) GetTemplate(ctx context.Context, in *api.GetTemplateInput) (*api.GetTemplateOutput, error) {
 	r := s.Store.Snapshot()
-	var key, hash string
+	var key string
+	var d Deployment
 	if in.ChangeSetName != nil {
 		cs, _, err := findChangeSet(ctx, r, *in.ChangeSetName, in.StackName)
 		if err != nil {
 			return nil, err
 		}
-		key, hash = cs.Stack, cs.Deployment.Template
+		key, d = cs.Stack, cs.Deployment
 	} else {
 		st, err := find(ctx, r, deref(in.StackName))
 		if err != nil {
@@ -28,7 +30,11 @@ func (s *Service) GetTemplate(ctx context.Context, in *api.GetTemplateInput) (*a
 		if st.Status == "REVIEW_IN_PROGRESS" {
 			return &api.GetTemplateOutput{}, nil
 		}
-		key, hash = st.Key(), st.Deployment.Template
+		key, d = st.Key(), st.Deployment
+	}
+	hash := d.Template
+	if in.TemplateStage == "Processed" {
+		hash = d.deployed()
 	}
 	row, err := Templates.Get(r, key+"/"+hash)
 	if err != nil {
@@ -43,7 +49,10 @@ func (s *Service) ValidateTemplate(ctx context.Context, in *api.ValidateTemplate
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.parse(body)
+	t, err := outline(body)
+	if err == nil && len(t.Transforms) == 0 {
+		err = s.check(t)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +62,39 @@ func (s *Service) ValidateTemplate(ctx context.Context, in *api.ValidateTemplate
 			ParameterKey: &p.Name, DefaultValue: p.Default, NoEcho: &p.NoEcho, Description: optional(p.Description),
 		})
 	}
-	if need, why := capabilities(t); need != "" {
-		out.Capabilities, out.CapabilitiesReason = []api.Capability{api.Capability(need)}, &why
-	}
+	out.Capabilities, out.CapabilitiesReason = requirements(t)
 	return out, nil
+}
+
+// outline reads a template as far as its macros allow: one without is checked whole.
+func outline(body string) (*template.Template, error) {
+	src, err := template.Read(body, template.Limits{})
+	if err != nil {
+		return nil, clientError(err)
+	}
+	var t *template.Template
+	if len(src.Transforms()) == 0 {
+		t, err = template.Parse(body, template.Limits{})
+	} else {
+		t, err = src.Outline()
+	}
+	return t, clientError(err)
+}
+
+// requirements are the capabilities that a template needs, and why.
+func requirements(t *template.Template) ([]api.Capability, *string) {
+	var out []api.Capability
+	need, why := capabilities(t)
+	if need != "" {
+		out = append(out, api.Capability(need))
+	}
+	if len(t.Transforms) > 0 {
+		out = append(out, "CAPABILITY_AUTO_EXPAND")
+		if why == "" {
+			why = "The following resource(s) require capabilities: [" + strings.Join(t.Transforms, ", ") + "]"
+		}
+	}
+	return out, optional(why)
 }
 
 // GetTemplateSummary describes a template, given or of a stack: parameters, capabilities, resource types.
@@ -77,9 +115,9 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *api.GetTemplateSum
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.Parse(body, template.Limits{})
+	t, err := outline(body)
 	if err != nil {
-		return nil, clientError(err)
+		return nil, err
 	}
 	out := &api.GetTemplateSummaryOutput{
 		Description: optional(t.Description), Version: optional(t.Version), DeclaredTransforms: t.Transforms, ResourceTypes: []string{},
@@ -95,9 +133,7 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *api.GetTemplateSum
 		out.Parameters = append(out.Parameters, declaration(p))
 	}
 	s.summarize(t, out)
-	if need, why := capabilities(t); need != "" {
-		out.Capabilities, out.CapabilitiesReason = []api.Capability{api.Capability(need)}, &why
-	}
+	out.Capabilities, out.CapabilitiesReason = requirements(t)
 	return out, nil
 }
 

@@ -52,26 +52,29 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes})
-	if err != nil {
+	d, bound, err := s.deployment(ctx, st, request{body, in.Parameters, in.Tags, in.Capabilities, in.RoleARN, in.NotificationARNs, in.ResourceTypes, false})
+	failed := macroFailure(err)
+	if err != nil && failed == nil {
 		return nil, err
 	}
-	changes, changed, err := s.preview(r, st, d, bound)
-	if err != nil {
-		return nil, err
-	}
-	if !changed {
-		return nil, invalid(noUpdates)
+	if failed == nil {
+		_, changed, err := s.preview(r, st, d, bound)
+		if err != nil {
+			return nil, err
+		}
+		if !changed {
+			return nil, invalid(noUpdates)
+		}
 	}
 	op := operation(ctx, st, Update, in.ClientRequestToken)
 	op.RetainExceptOnCreate, op.Policy = deref(in.RetainExceptOnCreate), during
 	if deref(in.DisableRollback) {
 		op.OnFailure = "DO_NOTHING"
 	}
-	if err := s.beginUpdate(st, op, d, bound, body, policy); err != nil {
+	if err := s.beginUpdate(st, op, d, bound, body, policy, failed); err != nil {
 		return nil, err
 	}
-	s.Log.Info("stack update begins", "stack", st.Name, "changes", len(changes))
+	s.Log.Info("stack update begins", "stack", st.Name)
 	return &api.UpdateStackOutput{StackId: &st.ID, OperationId: &op.ID}, nil
 }
 
@@ -90,7 +93,7 @@ func (s *Service) previous(r store.Reader, st Stack, use *bool) func() (string, 
 }
 
 // beginUpdate writes the operation of an update, unless the stack has moved on since it was looked at. A new stack policy counts from the next update on.
-func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *template.Bound, body, policy string) error {
+func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *template.Bound, body, policy string, failed *template.MacroError) error {
 	return s.Store.Update(func(tx *store.Tx) error {
 		st, err := Stacks.Get(tx, seen.Key())
 		if err != nil {
@@ -108,15 +111,19 @@ func (s *Service) beginUpdate(seen Stack, op Operation, d Deployment, bound *tem
 		if policy != "" {
 			st.Policy = policy
 		}
-		st.Deployment, st.Updated, st.Description, st.Rollback = d, now(), bound.Description, nil
+		st.Deployment, st.Updated, st.Rollback = d, now(), nil
+		if bound != nil {
+			st.Description = bound.Description
+		}
 		for cs := range ChangeSets.List(tx, st.Key()+"/") {
 			if cs.ExecutionStatus == "AVAILABLE" {
 				cs.ExecutionStatus = "OBSOLETE"
 				ChangeSets.Put(tx, cs)
 			}
 		}
-		Templates.Put(tx, Template{st.Key(), d.Template, body})
+		keepTemplate(tx, st, d, body, bound)
 		start(tx, &st, op, "UPDATE_IN_PROGRESS")
+		transformed(tx, &st, op, d, failed, st.Updated)
 		return nil
 	})
 }

@@ -186,7 +186,9 @@ func (t *Template) checkRules() error {
 }
 
 var (
-	valueFunctions = []string{
+	// extensionFunctions need the transform AWS::LanguageExtensions.
+	extensionFunctions = []string{"Fn::Length", "Fn::ToJsonString"}
+	valueFunctions     = []string{
 		"Ref", "Fn::Base64", "Fn::Cidr", "Fn::FindInMap", "Fn::GetAtt", "Fn::GetAZs", "Fn::If", "Fn::ImportValue", "Fn::Join", "Fn::Length",
 		"Fn::Select", "Fn::Split", "Fn::Sub", "Fn::ToJsonString",
 	}
@@ -208,9 +210,9 @@ func (t *Template) checkCalls(n *Node, allowed []string) error {
 	}
 	if name, arg, ok := n.call(); ok {
 		if name == "Fn::Transform" {
-			return fail(n, "No transform named %s found.", transformName(arg))
+			return fail(n, "No transform named %s found.", transformName(arg)) // those there are have been expanded
 		}
-		if !slices.Contains(allowed, name) {
+		if !slices.Contains(allowed, name) || (!t.extended && slices.Contains(extensionFunctions, name)) {
 			return fail(n, "Template Error: Encountered unsupported function: %s Supported functions are: [%s]", name, supported)
 		}
 		if err := t.checkShape(name, arg); err != nil {

@@ -178,8 +178,11 @@ func length(n *Node, v any) (any, error) {
 func toJSON(n *Node, v any) (any, error) {
 	switch v.(type) {
 	case []any, map[string]any:
-		raw, err := json.Marshal(v)
-		return string(raw), err
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		err := enc.Encode(v)
+		return strings.TrimSuffix(b.String(), "\n"), err
 	default:
 		return nil, fail(n, "Template error: Fn::ToJsonString expects an array or an object")
 	}

@@ -13,7 +13,7 @@ import (
 
 func bindText(t *testing.T, body string, give map[string]string) (*Bound, error) {
 	t.Helper()
-	tpl, err := Parse(body, Limits{})
+	tpl, err := ParseProcessed(body, Limits{})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, body)
 	}

@@ -3,6 +3,7 @@ package template
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -28,20 +29,18 @@ func (l Limits) orQuotas() Limits {
 }
 
 // Parse reads a template in JSON or YAML and makes every check that needs no parameter values. Errors are *Error.
-func Parse(body string, limits Limits) (*Template, error) {
-	limits = limits.orQuotas()
-	if len(body) > limits.Bytes {
-		return nil, fail(nil, "Template may not exceed %d bytes in size.", limits.Bytes)
-	}
-	root, err := read([]byte(body))
+func Parse(body string, limits Limits) (*Template, error) { return parse(body, limits, false) }
+
+// ParseProcessed is Parse for what Source.Expand gave: the functions of the language extensions may still be in it.
+func ParseProcessed(body string, limits Limits) (*Template, error) { return parse(body, limits, true) }
+
+func parse(body string, limits Limits, extended bool) (*Template, error) {
+	src, err := Read(body, limits)
 	if err != nil {
 		return nil, err
 	}
-	if root.Kind != Map {
-		return nil, fail(root, "Template format error: unsupported structure.")
-	}
-	t := &Template{Source: body, byID: map[string]*Resource{}, parameters: map[string]*Parameter{}, conditions: map[string]*Node{}}
-	if err := t.sections(root, limits); err != nil {
+	t := &Template{Source: body, byID: map[string]*Resource{}, parameters: map[string]*Parameter{}, conditions: map[string]*Node{}, extended: extended}
+	if err := t.sections(src.root, limits.orQuotas()); err != nil {
 		return nil, err
 	}
 	if err := t.check(); err != nil {
@@ -143,6 +142,7 @@ func (t *Template) version(n *Node) error {
 func (t *Template) transforms(n *Node) error {
 	list, err := texts(n, "Template format error: Transform must be a string or a list of strings.")
 	t.Transforms = list
+	t.extended = t.extended || slices.Contains(list, ExtensionMacro)
 	return err
 }
 

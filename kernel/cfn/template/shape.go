@@ -93,7 +93,7 @@ func (t *Template) checkFind(arg *Node) error {
 	if arg.Kind != List || len(arg.Items) < 3 || len(arg.Items) > 4 {
 		return fail(arg, findShape)
 	}
-	if len(arg.Items) == 4 && arg.Items[3].Get("DefaultValue") == nil {
+	if len(arg.Items) == 4 && (!t.extended || arg.Items[3].Get("DefaultValue") == nil) {
 		return fail(arg, findShape)
 	}
 	if name := literal(arg.Items[0]); name != "" && t.mappings.Get(name) == nil && len(arg.Items) == 3 {

@@ -1,8 +1,9 @@
 // Package template is CloudFormation's template language: JSON and YAML with short tags, parameters, conditions, rules, mappings, intrinsic functions,
 // dynamic references and the graph of dependencies.
 //
-// It is used in three steps, none of which has effects:
+// It is used in three steps, none of which has effects but the reading of snippets:
 //
+//	s, err := template.Read(body, limits)        // syntax alone; s.Expand(...) processes macros and gives the body to parse
 //	t, err := template.Parse(body, limits)       // syntax and static checks, in CloudFormation's words
 //	b, err := t.Bind(inputs)                     // parameters given: conditions decided, rules asserted, cycles refused
 //	v, err := b.Eval(node, env)                  // a value, with what resources answer to Ref and GetAtt
@@ -29,6 +30,7 @@ type Template struct {
 	byID        map[string]*Resource
 	parameters  map[string]*Parameter
 	conditions  map[string]*Node
+	extended    bool // the functions of the language extensions may be used
 }
 
 // Named is an entry of a section that holds one expression each.

@@ -78,7 +78,7 @@ Resources:
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tpl, err := Parse(frame+tt.yaml, Limits{})
+			tpl, err := ParseProcessed(frame+tt.yaml, Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}

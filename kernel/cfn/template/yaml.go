@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,4 +144,20 @@ func yaml11Bool(n *Node) {
 	case "no", "off":
 		n.Kind, n.Text = Bool, "false"
 	}
+}
+
+// readSnippet reads JSON, or YAML without short tags.
+func readSnippet(src []byte) (*Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(src, &doc); err == nil && tagged(&doc) {
+		return nil, &Error{Message: "short forms of functions are not supported in snippets"}
+	}
+	return read(src)
+}
+
+func tagged(y *yaml.Node) bool {
+	if strings.HasPrefix(y.Tag, "!") && !strings.HasPrefix(y.Tag, "!!") && y.Tag != "!" {
+		return true
+	}
+	return slices.ContainsFunc(y.Content, tagged)
 }
