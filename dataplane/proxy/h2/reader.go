@@ -48,6 +48,10 @@ func (c *Conn) read() error {
 		c.deliver()
 		if c.cfg.Idle > 0 && !c.lingering.Load() {
 			if now := nanos(); until-now < int64(c.cfg.Idle) {
+				// Bytes that ask for nothing keep nobody here.
+				if c.Idle() >= c.cfg.Idle && !c.busy(&until) {
+					return os.ErrDeadlineExceeded
+				}
 				until = now + int64(c.cfg.Idle) + int64(c.cfg.Idle)/8
 				_ = c.nc.SetReadDeadline(epoch.Add(time.Duration(until)))
 			}
