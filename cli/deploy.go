@@ -108,7 +108,11 @@ func (a *app) deploy(ctx context.Context, c *client, noBuild bool) error {
 	if len(b.images) > 0 {
 		a.step(imageCount(len(b.images))+" built", began)
 		began = time.Now()
-		pushed, err := a.push(ctx, c, m, b.images)
+		to, err := stack.pushedTo(ctx)
+		if err != nil {
+			return err
+		}
+		pushed, err := a.push(ctx, c, to, b.images)
 		if err != nil {
 			return err
 		}
@@ -144,19 +148,15 @@ func (a *app) build(ctx context.Context, m *manifest.Manifest, services []manife
 	return b.Build(ctx, services)
 }
 
-// push sends the images to the repositories of the stack and returns how many
-// were not there yet.
-func (a *app) push(ctx context.Context, c *client, m *manifest.Manifest, built []images.Image) (fresh int, err error) {
-	outputs, err := stackOutputs(ctx, c, m.StackName())
-	if err != nil {
-		return 0, err
-	}
+// push sends the images to the repositories of their services and returns how
+// many were not there yet.
+func (a *app) push(ctx context.Context, c *client, repositories map[string]string, built []images.Image) (fresh int, err error) {
 	password, err := registryPassword(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	pushed, err := images.PushAll(ctx, built, func(service string) images.Destination {
-		return images.Destination{Repository: outputs[synth.RepositoryOutput(service)], User: "AWS", Password: password}
+		return images.Destination{Repository: repositories[service], User: "AWS", Password: password}
 	})
 	for _, p := range pushed {
 		if !p.Skipped {

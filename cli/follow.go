@@ -45,10 +45,14 @@ func (d *deployment) followID(ctx context.Context, id string, began time.Time, w
 	if err != nil {
 		return err
 	}
+	// A stack that could not be made and was deleted for it is no success.
+	undone := st.StackStatus == "DELETE_COMPLETE" && slices.ContainsFunc(f.failures, func(x failure) bool { return x.event.ResourceStatus == "CREATE_FAILED" })
 	switch st.StackStatus {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE":
-		d.step(what, began)
-		return nil
+		if !undone {
+			d.step(what, began)
+			return nil
+		}
 	}
 	d.returned(ctx, f.failures)
 	return d.explain(st, f.failures)

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-dev/slipway/api/ecrapi"
 	"github.com/slipway-dev/slipway/images"
 	"github.com/slipway-dev/slipway/manifest"
+	"github.com/slipway-dev/slipway/synth"
 )
 
 func (a *app) pushCommand() *cobra.Command {
@@ -31,13 +34,8 @@ func (a *app) pushCommand() *cobra.Command {
 			if err := p.manifest.Sources(); err != nil {
 				return err
 			}
-			// The repositories are made if they are not there: so that images can
-			// be pushed before the CDK CLI deploys the rest.
-			d, err := a.deployment(p.manifest, p.client)
+			repositories, err := p.repositories(cmd.Context(), chosen)
 			if err != nil {
-				return err
-			}
-			if err := d.foundation(cmd.Context()); err != nil {
 				return err
 			}
 			began := time.Now()
@@ -47,7 +45,7 @@ func (a *app) pushCommand() *cobra.Command {
 			}
 			a.step(imageCount(len(built))+" built", began)
 			began = time.Now()
-			fresh, err := a.push(cmd.Context(), p.client, p.manifest, built)
+			fresh, err := a.push(cmd.Context(), p.client, repositories, built)
 			if err != nil {
 				return err
 			}
@@ -55,6 +53,54 @@ func (a *app) pushCommand() *cobra.Command {
 			return a.showImages(built, fresh)
 		},
 	}
+}
+
+// repositories are the addresses of the repositories that images are pushed
+// to, by service. They may be anybody's, Terraform's say; if one is missing,
+// the stack makes them, so that images can be pushed before the CDK CLI deploys
+// the rest.
+func (p *platform) repositories(ctx context.Context, services []manifest.Service) (map[string]string, error) {
+	found := map[string]string{}
+	for _, s := range services {
+		if !s.Built() {
+			continue
+		}
+		out, err := call[ecrapi.DescribeRepositoriesInput, ecrapi.DescribeRepositoriesOutput](ctx, p.client, "ecr", "DescribeRepositories",
+			&ecrapi.DescribeRepositoriesInput{RepositoryNames: []string{p.names.Repository(s.Name)}})
+		if isCode(err, "RepositoryNotFoundException") {
+			return p.made(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[s.Name] = val(out.Repositories[0].RepositoryUri)
+	}
+	return found, nil
+}
+
+// made makes the repositories of the stack and returns their addresses.
+func (p *platform) made(ctx context.Context) (map[string]string, error) {
+	d, err := p.app.deployment(p.manifest, p.client)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.foundation(ctx); err != nil {
+		return nil, err
+	}
+	return p.pushedTo(ctx)
+}
+
+// pushedTo is what the stack says of its repositories, by service.
+func (p *platform) pushedTo(ctx context.Context) (map[string]string, error) {
+	outputs, err := stackOutputs(ctx, p.client, p.manifest.StackName())
+	if err != nil {
+		return nil, err
+	}
+	to := map[string]string{}
+	for _, s := range p.manifest.Services {
+		to[s.Name] = outputs[synth.RepositoryOutput(s.Name)]
+	}
+	return to, nil
 }
 
 // buildable refuses services that were named but are not built here.

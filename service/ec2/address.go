@@ -194,6 +194,17 @@ func (s *Service) DescribeAddresses(ctx context.Context, in *ec2api.DescribeAddr
 	return out, nil
 }
 
+// DescribeAddressesAttribute lists the reverse names of elastic IP addresses:
+// none has one, since names of real domains cannot be verified here and
+// ModifyAddressAttribute is not implemented. As on AWS only addresses with an
+// attribute are in the answer.
+func (s *Service) DescribeAddressesAttribute(ctx context.Context, in *ec2api.DescribeAddressesAttributeInput) (*ec2api.DescribeAddressesAttributeOutput, error) {
+	if _, _, err := addressKind.describe(s.store.Snapshot(), scopeOf(ctx), query{ids: in.AllocationIds, max: in.MaxResults, next: in.NextToken}); err != nil {
+		return nil, err
+	}
+	return &ec2api.DescribeAddressesAttributeOutput{}, nil
+}
+
 func (a Address) api(r store.Reader) ec2api.Address {
 	out := ec2api.Address{
 		AllocationId: &a.ID, PublicIp: &a.IP, Domain: "vpc", PublicIpv4Pool: new("amazon"), NetworkBorderGroup: &a.Scope.Region, Tags: apiTags(a.Tags),

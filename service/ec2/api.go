@@ -55,6 +55,7 @@ func (s *Service) API() *awsapi.Service {
 	handle(a, "AssociateAddress", s.AssociateAddress)
 	handle(a, "DisassociateAddress", s.DisassociateAddress)
 	handle(a, "DescribeAddresses", s.DescribeAddresses)
+	handle(a, "DescribeAddressesAttribute", s.DescribeAddressesAttribute)
 
 	handle(a, "CreateRouteTable", s.CreateRouteTable)
 	handle(a, "DeleteRouteTable", s.DeleteRouteTable)

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
+	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/service/ec2"
+	"github.com/slipway-dev/slipway/service/elbv2"
 )
 
 func TestAServiceComesUpAndIsSteady(t *testing.T) {
@@ -216,6 +218,38 @@ func TestAComplaintIsNotRepeated(t *testing.T) {
 		}
 		if n := strings.Count(events, "Amazon ECS replaced"); n < 2 {
 			t.Errorf("%d replacements told in\n%s", n, events)
+		}
+	})
+}
+
+// A rule is pointed at a new group before the service is, as Terraform does:
+// the tasks of the old group run until others serve in the new one.
+func TestAGroupWithoutRequestsJudgesNobody(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.create("good", 3)
+		w.let(10 * time.Second)
+		w.update(func(tx *store.Tx) error {
+			for rule := range elbv2.Rules.List(tx, "") {
+				rule.Actions = []elbv2api.Action{{Type: "forward", TargetGroupArn: new(alternateARN)}}
+				elbv2.Rules.Put(tx, rule)
+			}
+			for target := range elbv2.Targets.List(tx, "") {
+				target.State = elbv2.Unused
+				elbv2.Targets.Put(tx, target)
+			}
+			return nil
+		})
+		must(w.UpdateService(w.ctx, &ecsapi.UpdateServiceInput{
+			Cluster: new("c"), Service: new("web"),
+			LoadBalancers: []ecsapi.LoadBalancer{{TargetGroupArn: new(alternateARN), ContainerName: new("web"), ContainerPort: new(int32(80))}},
+		}))
+		w.let(1500 * time.Millisecond) // the new ones are not healthy yet
+		if w.most != 6 {
+			t.Errorf("%d tasks live while the new ones come up, want the old three as well", w.most)
+		}
+		w.let(30 * time.Second)
+		if svc := w.service(); *svc.RunningCount != 3 || svc.Deployments[0].RolloutState != "COMPLETED" || len(elbv2.GroupTargets(w.store.Snapshot(), groupARN)) > 0 {
+			t.Errorf("%d running, %s", *svc.RunningCount, svc.Deployments[0].RolloutState)
 		}
 	})
 }

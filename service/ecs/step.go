@@ -108,7 +108,9 @@ func (st *step) judge(t *Task, status agent.Status) rollout.Task {
 	for _, lb := range t.LoadBalancers {
 		out.Checked = true
 		target, _ := t.targetOf(st.tx, lb)
-		healthy = healthy && target.State == elbv2.Healthy
+		// A group that no longer receives requests judges nobody: as when a rule is
+		// pointed at another group before the service is.
+		healthy = healthy && (target.State == elbv2.Healthy || target.State == elbv2.Unused && t.WasHealthy)
 		failed = failed || target.State == elbv2.Unhealthy
 	}
 	out.Healthy = out.Checked && out.Running && healthy
