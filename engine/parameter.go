@@ -26,12 +26,16 @@ func dynamicReference(s *store.Store, p *ssm.Service) func(context.Context, arn.
 		case "ssm":
 			found, err := p.Lookup(s.Snapshot(), scope, d.Key)
 			if err != nil {
-				return "", fmt.Errorf("Parameters: [%s] cannot be found", d.Key) //nolint:staticcheck // CloudFormation's text
+				return "", fmt.Errorf("Parameters: [%s] cannot be found.", d.Key) //nolint:staticcheck,revive // CloudFormation's text
 			}
 			if found.Type == ssm.Secure {
 				return "", fmt.Errorf("Non-secure reference {{resolve:ssm:%s}} to a SecureString; use {{resolve:ssm-secure:%s}} where CloudFormation takes it", d.Key, d.Key) //nolint:staticcheck // begins as CloudFormation's do
 			}
 			return found.Value, nil
+		case "ssm-secure":
+			// CloudFormation takes these in passwords of RDS, Redshift, IAM users and
+			// the like alone, none of which is a resource type here.
+			return "", fmt.Errorf("SSM Secure reference is not supported in this property: {{resolve:ssm-secure:%s}}", d.Key)
 		default:
 			return "", fmt.Errorf("{{resolve:%s:...}} is not supported by this engine yet", d.Service)
 		}
