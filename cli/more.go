@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func (a *app) more() []*cobra.Command {
 	return []*cobra.Command{
 		a.statusCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(),
-		a.diffCommand(), a.pushCommand(), a.restartCommand(), a.chaosCommand(), a.scaleCommand(), a.rollbackCommand(), a.deploymentsCommand(), a.topCommand(), a.whyCommand(), a.meshCommand(),
+		a.diffCommand(), a.pushCommand(), a.restartCommand(), a.chaosCommand(), a.scaleCommand(), a.resetCommand(), a.rollbackCommand(), a.deploymentsCommand(), a.topCommand(), a.whyCommand(), a.meshCommand(),
 		a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }

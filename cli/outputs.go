@@ -55,28 +55,45 @@ func (a *app) envCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			vars := []struct{ name, value string }{
-				{"AWS_ENDPOINT_URL", endpointName(cmd.Context(), c.Endpoint)},
-				{"AWS_REGION", c.Region},
-				{"AWS_DEFAULT_REGION", c.Region},
-				{"AWS_ACCESS_KEY_ID", c.AccessKey},
-				{"AWS_SECRET_ACCESS_KEY", c.SecretKey},
-			}
+			vars := environment(cmd.Context(), c)
 			if a.json {
-				m := map[string]string{}
-				for _, v := range vars {
-					m[v.name] = v.value
-				}
-				return a.print(m)
+				return a.print(variables(vars))
 			}
-			for _, v := range vars {
-				fmt.Fprintf(a.out, "export %s=%s\n", v.name, v.value)
-			}
-			// Keys of a profile or a session would win over these.
-			fmt.Fprintln(a.out, "unset AWS_PROFILE AWS_SESSION_TOKEN")
+			a.export(vars)
 			return nil
 		},
 	}
+}
+
+// variable is one of the environment.
+type variable struct{ name, value string }
+
+// environment is what points AWS clients at the engine.
+func environment(ctx context.Context, c access) []variable {
+	return []variable{
+		{"AWS_ENDPOINT_URL", endpointName(ctx, c.Endpoint)},
+		{"AWS_REGION", c.Region},
+		{"AWS_DEFAULT_REGION", c.Region},
+		{"AWS_ACCESS_KEY_ID", c.AccessKey},
+		{"AWS_SECRET_ACCESS_KEY", c.SecretKey},
+	}
+}
+
+func variables(vars []variable) map[string]string {
+	m := map[string]string{}
+	for _, v := range vars {
+		m[v.name] = v.value
+	}
+	return m
+}
+
+// export prints variables for a shell.
+func (a *app) export(vars []variable) {
+	for _, v := range vars {
+		fmt.Fprintf(a.out, "export %s=%s\n", v.name, v.value)
+	}
+	// Keys of a profile or a session would win over these.
+	fmt.Fprintln(a.out, "unset AWS_PROFILE AWS_SESSION_TOKEN")
 }
 
 // endpointName is the engine's address under a name whose siblings lead to it

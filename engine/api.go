@@ -22,6 +22,7 @@ func (e *Engine) handler() http.Handler {
 	mux.HandleFunc("GET /_slipway/coverage", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, awsapi.Coverage(e.apis...))
 	})
+	mux.Handle(resetPath, e.mux.Guard(e.reset))
 	e.chaosHandlers(mux)
 	e.meshHandlers(mux)
 	mux.Handle("/", e.mux)

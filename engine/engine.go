@@ -67,6 +67,8 @@ type Engine struct {
 	loops    []loop.Loop
 	runners  []func(context.Context) error
 	closers  []func() error
+	objects  *s3.Service
+	readings *metrics.Store
 	ecr      *ecr.Service
 	ecs      *ecs.Service
 	sessions *sessions
@@ -92,6 +94,11 @@ func Run(ctx context.Context, version string) error {
 		return err
 	}
 	set = set.Defaults(!host.Rootless())
+	listener, err := host.Listen(ctx, set.API)
+	if err != nil {
+		return fmt.Errorf("listen on %s for the API: %w; choose another address with: slipway engine start --api HOST:PORT", set.API, err)
+	}
+	set = set.listening(listener.Addr())
 	level := slog.LevelInfo
 	if set.Debug {
 		level = slog.LevelDebug
@@ -102,7 +109,7 @@ func Run(ctx context.Context, version string) error {
 		return err
 	}
 	defer e.close()
-	return e.run(ctx)
+	return e.run(ctx, listener)
 }
 
 // open joins everything; nothing runs yet.
@@ -123,7 +130,7 @@ func open(ctx context.Context, host *sandbox.Host, set Settings, version string,
 
 // openAll opens the store and everything above it.
 func (e *Engine) openAll(ctx context.Context) (err error) {
-	if e.store, err = store.Open(store.Config{Path: filepath.Join(e.host.StateDir(), storeFile)}, tables()...); err != nil {
+	if e.store, err = store.Open(store.Config{Path: filepath.Join(e.host.StateDir(), storeFile), NoSync: e.set.Ephemeral}, tables()...); err != nil {
 		return err
 	}
 	e.closers = append(e.closers, e.store.Close)
@@ -192,16 +199,17 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	})
 	e.sessions = &sessions{endpoint: "ws://" + clientAddress(e.set.API), exec: e.node.agent.Exec, waiting: map[string]session{}}
 
-	readings, err := metrics.Open(metrics.Config{Path: dir(metricsFile)})
+	readings, err := metrics.Open(metrics.Config{Path: dir(metricsFile), NoSync: e.set.Ephemeral})
 	if err != nil {
 		return err
 	}
+	e.readings = readings
 	e.closers = append(e.closers, readings.Close)
 	e.runners = append(e.runners, collect.New(collect.Config{
 		Store: e.store, Metrics: readings, Tasks: e.node.agent, Balancers: balancers.Proxy(), Sidecars: e.meshes, Log: e.log, Speed: e.set.Speed,
 	}).Run)
 
-	objects, err := s3.New(s3.Config{Store: e.store, Log: e.log, Dir: dir("objects"), Keys: e.keys, AnyAuth: e.set.AnyAuth, Speed: e.set.Speed})
+	e.objects, err = s3.New(s3.Config{Store: e.store, Log: e.log, Dir: dir("objects"), Keys: e.keys, AnyAuth: e.set.AnyAuth, Speed: e.set.Speed})
 	if err != nil {
 		return err
 	}
@@ -210,7 +218,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
-		objects,
+		e.objects,
 		parameters,
 		ec2.New(ec2.Config{Store: e.store, Log: e.log, Network: e.node.network}),
 		logService,
@@ -241,13 +249,9 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 
 // run starts every loop, answers the API, and says that the engine is ready.
 // One part that ends with an error ends all.
-func (e *Engine) run(ctx context.Context) error {
+func (e *Engine) run(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	listener, err := e.host.Listen(ctx, e.set.API)
-	if err != nil {
-		return fmt.Errorf("listen on %s for the API: %w; choose another address with: slipway engine start --api HOST:PORT", e.set.API, err)
-	}
 	if err := e.dropListeners(ctx); err != nil {
 		return err
 	}
@@ -274,13 +278,13 @@ func (e *Engine) run(ctx context.Context) error {
 		return server.Close()
 	})
 	if e.set.AnyAuth {
-		e.log.Warn("any credentials are taken as root's: SLIPWAY_AUTH=any is for test suites on this machine only")
+		e.log.Warn("any credentials are taken as root's: --auth any is for test suites on this machine only")
 	}
 	if err := e.host.Ready(ctx); err != nil {
 		return err
 	}
 	e.log.Info("engine is ready", "api", e.set.API, "runtime", e.state.Runtime, "rootless", e.state.Rootless)
-	err = group.Wait()
+	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -294,7 +298,7 @@ func (e *Engine) dropListeners(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	needed := map[string]bool{e.set.API: true}
+	needed := map[string]bool{e.set.requested: true}
 	for l := range elbv2.Listeners.List(e.store.Snapshot(), "") {
 		needed[net.JoinHostPort(e.set.HostAddress, strconv.Itoa(e.set.hostPort(l.Port)))] = true
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,12 +19,14 @@ import (
 // settings.json in the state directory by `slipway engine start`, so that
 // every start of the engine process, also after a crash, has the same.
 type Settings struct {
-	// API is the loopback address of the API and the registry.
+	// API is the loopback address of the API and the registry; port 0 is any free
+	// one, the same for every engine process of one start.
 	API string `json:"api"`
 	// Account and Region are the default scope.
 	Account string `json:"account"`
 	Region  string `json:"region"`
-	// AnyAuth takes any credentials as root's (SLIPWAY_AUTH=any).
+	// AnyAuth takes any credentials as root's: of the account that is their access
+	// key id, if it is one.
 	AnyAuth bool `json:"anyAuth,omitempty"`
 	// Speed divides the waiting times that AWS prescribes.
 	Speed float64 `json:"speed"`
@@ -41,8 +44,23 @@ type Settings struct {
 	// StrictQuotas enforces AWS's limits where the engine takes more, such as
 	// 51,200 bytes of TemplateBody.
 	StrictQuotas bool `json:"strictQuotas,omitempty"`
+	// Ephemeral state is gone with the engine: it need not survive the power.
+	Ephemeral bool `json:"ephemeral,omitempty"`
 	// Debug logs more.
 	Debug bool `json:"debug,omitempty"`
+
+	requested string // API as it was asked for
+}
+
+// listening is the settings of an engine whose API listens at an address.
+func (s Settings) listening(at net.Addr) Settings {
+	s.requested, s.API = s.API, at.String()
+	if host, port, _ := net.SplitHostPort(s.requested); port != "0" {
+		s.API = s.requested
+	} else if _, got, err := net.SplitHostPort(s.API); err == nil && host != "" {
+		s.API = net.JoinHostPort(host, got)
+	}
+	return s
 }
 
 // Names of the files in the state directory.

@@ -46,6 +46,19 @@ func ScopeOfKey(key string) Scope {
 	return Scope{Account: account, Region: region}
 }
 
+// ScopeOfRow is the scope in the key of any row: one made by Key, or one that
+// begins with an ARN. It is the zero Scope for a row that is of no account.
+func ScopeOfRow(key string) Scope {
+	scope := ScopeOfKey(key)
+	if a, err := Parse(key); err == nil {
+		scope = a.Scope()
+	}
+	if len(scope.Account) != 12 || strings.Trim(scope.Account, "0123456789") != "" {
+		return Scope{}
+	}
+	return scope
+}
+
 // ARN is a parsed Amazon Resource Name. Region and Account may be empty.
 type ARN struct {
 	Partition, Service, Region, Account, Resource string

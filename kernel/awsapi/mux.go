@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Credentials  func(accessKeyID string) (Credential, bool) // nil: no key is known
 	DefaultScope arn.Scope                                   // for unsigned operations and AnyAuth
-	AnyAuth      bool                                        // any or no signature acts as root of DefaultScope.Account
+	AnyAuth      bool                                        // any or no signature acts as root: of the account that is its access key id, else of DefaultScope.Account
 	Log          *slog.Logger                                // nil: discard
 	Now          func() time.Time                            // nil: time.Now
 	MaxBody      int64                                       // bytes of a request body that is not streamed; 0: 16 MiB

@@ -17,12 +17,13 @@ import (
 // bbolt writes a transaction whole or not at all, whenever the power fails.
 type disk struct{ db *bbolt.DB }
 
-func openDisk(path string) (*disk, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+func openDisk(cfg Config) (*disk, error) {
+	db, err := bbolt.Open(cfg.Path, 0o600, &bbolt.Options{
 		Timeout: time.Second,
 		// The list of free pages is rebuilt at open instead of being written
 		// at every commit.
 		NoFreelistSync: true,
+		NoSync:         cfg.NoSync,
 		FreelistType:   bbolt.FreelistMapType,
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {

@@ -42,6 +42,9 @@ const keptChanges = 1 << 14
 type Config struct {
 	// Path is the database file. Empty means memory only, for tests.
 	Path string
+	// NoSync leaves it to the system when the file is written to the disk: what
+	// was answered survives the end of the process, not of the power.
+	NoSync bool
 }
 
 // Store is the one mutable thing.
@@ -82,7 +85,7 @@ func Open(cfg Config, tables ...Schema) (*Store, error) {
 		state[sc.name] = newTableState(sc)
 	}
 	if cfg.Path != "" {
-		d, err := openDisk(cfg.Path)
+		d, err := openDisk(cfg)
 		if err != nil {
 			return nil, fmt.Errorf("open store %s: %w", cfg.Path, err)
 		}

@@ -36,6 +36,8 @@ type Config struct {
 	// WithoutRunc starts even if runc is not installed, for engines that
 	// simulate containers. Host.Start then fails.
 	WithoutRunc bool
+	// Ephemeral removes Dir, with everything in it, when the sandbox ends.
+	Ephemeral bool
 	// Log gets one line per decision of the parent. Default: slog.Default.
 	Log *slog.Logger `json:"-"`
 }

@@ -67,6 +67,11 @@ func run(ctx context.Context, cfg Config, ready func()) error {
 		p.log.Error("something of the sandbox is left", "error", err)
 	}
 	p.log.Info("sandbox is down", "dir", cfg.Dir)
+	if cfg.Ephemeral {
+		if err := removeState(cfg.Dir); err != nil {
+			p.log.Error("the state is left", "error", err)
+		}
+	}
 	if reason != nil {
 		return fmt.Errorf("sandbox: %w", reason)
 	}

@@ -41,13 +41,17 @@ func Purge(dir string) error {
 	if s, err := StatusOf(dir); err != nil || s.Running || held(dir) {
 		return fmt.Errorf("sandbox: purge: %w", errors.Join(err, runningError(s, dir)))
 	}
-	if err := removeTree(dir); err != nil {
-		if os.Geteuid() == 0 {
-			return fmt.Errorf("sandbox: purge: %w", err)
-		}
-		if err := sweep(dir); err != nil {
-			return fmt.Errorf("sandbox: purge: %w", err)
-		}
+	if err := removeState(dir); err != nil {
+		return fmt.Errorf("sandbox: purge: %w", err)
 	}
 	return nil
+}
+
+// removeState removes a state directory of which nothing is in use.
+func removeState(dir string) error {
+	err := removeTree(dir)
+	if err != nil && os.Geteuid() != 0 {
+		err = sweep(dir)
+	}
+	return err
 }

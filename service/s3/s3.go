@@ -69,14 +69,22 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{Config: cfg, blobs: blobs}
-	n, err := blobs.Sweep(func(id string) bool { return named(cfg.Store.Snapshot(), id) })
-	if err != nil {
-		return nil, fmt.Errorf("sweep the store of objects: %w", err)
-	}
-	if n > 0 {
-		s.Log.Info("removed objects that were never finished", "files", n)
+	if err := s.Sweep(); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// Sweep removes every blob that no row names.
+func (s *Service) Sweep() error {
+	n, err := s.blobs.Sweep(func(id string) bool { return named(s.Store.Snapshot(), id) })
+	if err != nil {
+		return fmt.Errorf("sweep the store of objects: %w", err)
+	}
+	if n > 0 {
+		s.Log.Info("removed objects that no row names", "files", n)
+	}
+	return nil
 }
 
 // named says whether a row names a blob.

@@ -33,6 +33,7 @@ import (
 type Config struct {
 	Path      string // of the file
 	MaxSeries int    // how many series there may be at once; default 50,000
+	NoSync    bool   // what was put survives the end of the process alone, not of the power
 }
 
 // What the store answers besides errors of the disk.
@@ -78,7 +79,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg.MaxSeries = 50_000
 	}
 	db, err := bbolt.Open(cfg.Path, 0o600, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: cfg.NoSync,
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = errors.New("another process has it open")

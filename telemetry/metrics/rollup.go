@@ -72,7 +72,7 @@ func (s *Store) dropSeries(horizon int64) error {
 	// The transaction keeps measurements from coming in meanwhile: a series
 	// that is wanted again afterwards is made anew.
 	err := s.db.Update(func(tx *bbolt.Tx) error {
-		old = s.forget(horizon)
+		old = s.take(func(n *series) bool { return n.last < horizon })
 		for _, n := range old {
 			if err := tx.Bucket(seriesBucket).Delete(seriesKey(n.metric, n.unit)); err != nil {
 				return err
@@ -91,15 +91,14 @@ func (s *Store) dropSeries(horizon int64) error {
 	return fmt.Errorf("forget metrics: %w", err)
 }
 
-// forget takes the series out of memory that were last measured before the
-// horizon.
-func (s *Store) forget(horizon int64) (old []*series) {
+// take takes the series out of memory for which out says so.
+func (s *Store) take(out func(*series) bool) (old []*series) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, units := range s.names {
 		var left []*series
 		for _, n := range units {
-			if n.last < horizon {
+			if out(n) {
 				old = append(old, n)
 			} else {
 				left = append(left, n)
