@@ -257,8 +257,8 @@ func TestAnyAuth(t *testing.T) {
 		"210987654321": "210987654321", "21098765432": "123456789012", "2109876543210": "123456789012", "21098765432x": "123456789012",
 	} {
 		r := b.signed(formCall(identity), "sts", sigv4.Key{AccessKey: key, Secret: "any"})
-		if status, body, _ := b.do(r); status != 200 || b.caller.ARN != "arn:aws:iam::"+account+":root" || b.caller.Account != account {
-			t.Errorf("key %s: %d %s %+v, want the root of %s", key, status, body, b.caller, account)
+		if status, body, _ := b.do(r); status != 200 || !strings.Contains(body, "<Arn>arn:aws:iam::"+account+":root</Arn>") {
+			t.Errorf("key %s: %d %s, want the root of %s", key, status, body, account)
 		}
 	}
 }

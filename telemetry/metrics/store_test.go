@@ -39,6 +39,42 @@ func open(t interface{ Fatal(...any) }, path string) *metrics.Store {
 
 var start = time.Unix(1_800_000_000, 0)
 
+func TestAScopeIsRemovedWithItsMeasurements(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m")
+	s := open(t, path)
+	one, other := metric("cpu"), metric("cpu")
+	one.Scope, other.Scope = "1/here", "2/here"
+	both := []metrics.Sample{{Metric: one, Time: start, Stat: metrics.Values(1, 1)}, {Metric: other, Time: start, Stat: metrics.Values(2, 1)}}
+	if err := s.Put(start, both); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(func(scope string) bool { return strings.HasPrefix(scope, "1/") }); err != nil {
+		t.Fatal(err)
+	}
+	look := func(when string) {
+		t.Helper()
+		for m, want := range map[*metrics.Metric]int{&one: 0, &other: 1} {
+			got, err := s.Query(metrics.Query{Metric: *m, Start: start.Add(-time.Minute), End: start.Add(time.Minute), Period: time.Minute})
+			if err != nil || len(got) != want {
+				t.Errorf("%s: scope %s has %v, %v; want %d", when, m.Scope, got, err, want)
+			}
+		}
+		if s.Len() != 1 {
+			t.Errorf("%s: %d series are left", when, s.Len())
+		}
+	}
+	look("at once")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	defer s.Close()
+	look("after reopening")
+	if err := s.Put(start, both[:1]); err != nil || s.Len() != 2 {
+		t.Errorf("a removed metric is put again: %v, %d series", err, s.Len())
+	}
+}
+
 func TestSeriesAreBounded(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "m"))
 	defer s.Close()
