@@ -151,4 +151,3 @@ func replace(path string, data []byte) error {
 	}
 	return os.Rename(f.Name(), path)
 }
-
