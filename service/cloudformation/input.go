@@ -63,24 +63,33 @@ func (s *Service) fetch(ctx context.Context, name, url string) (string, error) {
 	return text, nil
 }
 
-// check checks what depends on the engine's resource types.
+// check checks what depends on the engine's resource types. Resources with a condition may have a type that this engine does not have, as long as the
+// condition is false (see recognise): AWS has the type, and there is nothing to make.
 func (s *Service) check(t *template.Template) error {
-	var unknown []string
-	for _, r := range t.Resources {
-		if _, ok := s.types[r.Type]; !ok {
-			unknown = append(unknown, r.Type)
-		}
-	}
-	if len(unknown) > 0 {
-		slices.Sort(unknown)
-		return invalid("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(unknown), ", "))
+	if err := s.recognise(t.Resources, func(r *template.Resource) bool { return r.Condition == "" }); err != nil {
+		return err
 	}
 	return clientError(t.CheckAttributes(func(id, typ, attribute string) error {
-		if s.types[typ].HasAttribute(attribute) {
+		if known, ok := s.types[typ]; !ok || known.HasAttribute(attribute) {
 			return nil
 		}
 		return &template.Error{Message: noAttribute(id, attribute)}
 	}))
+}
+
+// recognise refuses types that this engine does not have, of those resources that matter.
+func (s *Service) recognise(resources []*template.Resource, matters func(*template.Resource) bool) error {
+	var unknown []string
+	for _, r := range resources {
+		if _, ok := s.types[r.Type]; !ok && matters(r) {
+			unknown = append(unknown, r.Type)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	return invalid("Template format error: Unrecognized resource types: [%s]", strings.Join(slices.Compact(unknown), ", "))
 }
 
 // request is what CreateStack, UpdateStack and CreateChangeSet have in common.
@@ -126,6 +135,9 @@ func (s *Service) deployment(ctx context.Context, st Stack, q request) (Deployme
 	b, err := t.Bind(s.inputs(st, d))
 	if err != nil {
 		return d, nil, late(d, clientError(err))
+	}
+	if err := s.recognise(b.Active(), func(*template.Resource) bool { return true }); err != nil {
+		return d, nil, late(d, err)
 	}
 	d.Parameters = d.Parameters[:0:0]
 	for _, v := range b.Values {

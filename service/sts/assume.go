@@ -12,10 +12,15 @@ import (
 	"github.com/slipway-dev/slipway/service/iam"
 )
 
-// AssumeRole gives out credentials of a role. The trust policy is not evaluated
-// yet; a role that does not exist is refused as AWS does, without saying so.
+// AssumeRole gives out credentials of a role to whom its trust policy and his
+// own policies let (iam.MayAssume). A role that does not exist is refused as AWS
+// does, without saying so. Session policies are not implemented and refused:
+// without them the session could do more than was asked for.
 func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.AssumeRoleOutput, error) {
 	caller := awsapi.CallerOf(ctx)
+	if in.Policy != nil || len(in.PolicyArns) > 0 {
+		return nil, validation("Session policies are not implemented by this engine.")
+	}
 	hold := time.Hour
 	if in.DurationSeconds != nil {
 		hold = time.Duration(*in.DurationSeconds) * time.Second
@@ -25,6 +30,9 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 		role, ok := roleOf(tx, *in.RoleArn)
 		if !ok {
 			return notAuthorized(caller.ARN, *in.RoleArn)
+		}
+		if err := mayAssume(tx, caller, role, in); err != nil {
+			return err
 		}
 		if hold > time.Duration(role.MaxSession)*time.Second {
 			return validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -38,6 +46,37 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 		return nil
 	})
 	return out, err
+}
+
+// mayAssume asks the policies, also whether the session may have the tags and
+// the source identity that it is given.
+func mayAssume(r store.Reader, caller awsapi.Caller, role iam.Principal, in *api.AssumeRoleInput) error {
+	actions := []string{"sts:AssumeRole"}
+	if len(in.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	if in.SourceIdentity != nil {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	keys := map[string]string{"sts:rolesessionname": *in.RoleSessionName}
+	if in.ExternalId != nil {
+		keys["sts:externalid"] = *in.ExternalId
+	}
+	if in.SourceIdentity != nil {
+		keys["sts:sourceidentity"] = *in.SourceIdentity
+	}
+	for _, t := range in.Tags {
+		keys["aws:requesttag/"+strings.ToLower(*t.Key)] = *t.Value
+	}
+	for _, action := range actions {
+		err := iam.MayAssume(r, iam.Access{
+			Caller: caller.ARN, Action: action, Resource: role.ARN(), Owner: role.Account, Region: caller.Region, Policy: role.Trust, Context: keys,
+		})
+		if err != nil {
+			return awsapi.Errorf("AccessDenied", 403, "%s", err.Error())
+		}
+	}
+	return nil
 }
 
 // roleOf finds a role by its whole ARN, path included.
