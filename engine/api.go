@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/node/agent"
 )
 
 // handler serves everything that has the API's address: the AWS APIs, the
@@ -23,6 +24,7 @@ func (e *Engine) handler() http.Handler {
 		writeJSON(w, awsapi.Coverage(e.apis...))
 	})
 	mux.Handle(resetPath, e.mux.Guard(e.reset))
+	mux.Handle(agent.CallbackPath, e.callbacks)
 	e.chaosHandlers(mux)
 	e.meshHandlers(mux)
 	mux.Handle("/", e.mux)

@@ -73,6 +73,8 @@ type Engine struct {
 	ecs      *ecs.Service
 	sessions *sessions
 	meshes   *meshes
+	// callbacks answers what stacks wait for: signals of tasks and of the host.
+	callbacks http.Handler
 }
 
 // service is what every AWS service offers to the engine.
@@ -233,10 +235,12 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	for _, s := range services {
 		types = append(types, s.Resources()...)
 	}
-	services = append(services, cloudformation.New(cloudformation.Config{
-		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas,
+	stacks := cloudformation.New(cloudformation.Config{
+		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas, Endpoint: "http://" + clientAddress(e.set.API),
 		Parameter: templateParameter(e.store, parameters), Resolve: dynamicReference(e.store, parameters),
-	}))
+	})
+	e.callbacks = stacks.Callbacks()
+	services = append(services, stacks)
 	for _, s := range services {
 		e.apis = append(e.apis, s.API())
 		e.loops = append(e.loops, s.Loops()...)

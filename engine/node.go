@@ -60,7 +60,8 @@ func (e *Engine) openNode(logService *logs.Service) error {
 	n.agent = agent.New(agent.Config{
 		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
 		Images: puller{e.store, images, e.ecr, e.ecr.Transport(), &sidecar{}}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
-		Workers: workers, Services: []agent.TaskService{e.meshes.service()},
+		Workers: workers, CallbackBase: "http://" + clientAddress(e.set.API),
+		Callbacks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.callbacks.ServeHTTP(w, r) }), Services: []agent.TaskService{e.meshes.service()},
 	})
 	e.loops = append(e.loops, n.agent.Loops()...)
 	e.runners = append(e.runners, n.agent.Run)

@@ -16,6 +16,7 @@
 //	id          the physical id, which Ref answers; exactly one string field. A property that is the id is createOnly too.
 //	createOnly  a change of the property replaces the resource
 //	readOnly    not a property: an attribute for GetAtt, filled in by Create and Read
+//	kept        neither a property nor an attribute: what the handler keeps for itself between its calls
 //	attribute   a property that GetAtt answers too
 //	required    must be present; on fields of nested structs too
 //	writeOnly   never kept (passwords): zero in Read, Delete and in Update's before

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"strings"
+	"time"
 )
 
 // Request says on whose behalf a handler is called. It travels in the context.
@@ -16,8 +17,16 @@ type Request struct {
 	Token string
 	// PhysicalID is empty during Create.
 	PhysicalID string
+	// Signals is what the resource's creation policy waits for; nil without one.
+	Signals *Signals
 	// Tags are the stack's tags with aws:cloudformation:stack-id, stack-name and logical-id.
 	Tags map[string]string
+}
+
+// Signals is a CreationPolicy's ResourceSignal.
+type Signals struct {
+	Count   int
+	Timeout time.Duration
 }
 
 type requestKey struct{}

@@ -24,6 +24,7 @@ type field struct {
 	required  bool
 	writeOnly bool
 	attribute bool
+	kept      bool
 }
 
 func (f *field) value(v reflect.Value) reflect.Value { return v.FieldByIndex(f.index) }
@@ -32,7 +33,7 @@ func (f *field) value(v reflect.Value) reflect.Value { return v.FieldByIndex(f.i
 func (f *field) writable() bool { return !f.readOnly }
 
 // answers reports whether GetAtt answers the field.
-func (f *field) answers() bool { return f.readOnly || f.attribute }
+func (f *field) answers() bool { return (f.readOnly && !f.kept) || f.attribute }
 
 // schemaOf reads the tags of a property struct, which must have one string id.
 func schemaOf(t reflect.Type) (*schema, error) {
@@ -80,6 +81,8 @@ func fieldsOf(t reflect.Type, seen []reflect.Type) (*schema, error) {
 				f.create = true
 			case "readOnly":
 				f.readOnly = true
+			case "kept":
+				f.readOnly, f.kept = true, true
 			case "required":
 				f.required = true
 			case "writeOnly":

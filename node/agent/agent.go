@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -72,9 +73,16 @@ type Config struct {
 	Speed float64
 	// Services are served to tasks beside their metadata.
 	Services []TaskService
+	// Callbacks answers tasks below CallbackPath at MetadataAddress; it may be nil. CallbackBase is the same address as the host has it
+	// ("http://localhost:4566"): in the variables of containers, addresses below CallbackPath there become those that tasks can reach.
+	Callbacks    http.Handler
+	CallbackBase string
 	// Env adds variables to a container's, NAME=value; it may be nil.
 	Env func(Task, Container) []string
 }
+
+// CallbackPath is the path below which tasks answer the engine: wait conditions, custom resources.
+const CallbackPath = "/callback/"
 
 // Agent runs tasks.
 type Agent struct {

@@ -87,6 +87,10 @@ func (m *metadata) handler(vpc string) http.Handler {
 		return all
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := m.agent.cfg.Callbacks; h != nil && strings.HasPrefix(r.URL.Path, CallbackPath) {
+			h.ServeHTTP(w, r)
+			return
+		}
 		r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
 		mux.ServeHTTP(w, r)
 	})

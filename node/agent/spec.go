@@ -71,6 +71,9 @@ func (a *Agent) environment(t Task, i int) []string {
 		extra = a.cfg.Env(t, c)
 	}
 	for name, value := range sorted(c.Environment) {
+		if a.cfg.CallbackBase != "" {
+			value = strings.ReplaceAll(value, a.cfg.CallbackBase+CallbackPath, "http://"+host+CallbackPath)
+		}
 		own = append(own, name+"="+value)
 	}
 	return runtime.MergeEnv(set, extra, own)

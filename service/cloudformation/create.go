@@ -127,6 +127,9 @@ func prune(tx *store.Tx, scope arn.Scope, at time.Time) {
 		for d := range Detections.List(tx, st.Key()+"/") {
 			Detections.Delete(tx, Detections.Key(d))
 		}
+		for sig := range Signals.List(tx, st.Key()+"/") {
+			Signals.Delete(tx, Signals.Key(sig))
+		}
 		Sequences.Delete(tx, st.Key())
 		Stacks.Delete(tx, st.Key())
 	}

@@ -87,6 +87,9 @@ func (p *progress) begin(bound *template.Bound, r *template.Resource) {
 		meta, err = bound.Eval(r.Metadata, p.environment())
 		next.Metadata = encode(meta)
 	}
+	if err == nil {
+		next.Signals, err = signals(bound, r, p.environment())
+	}
 	if err != nil {
 		p.refuse(row, r, exists, err)
 		return

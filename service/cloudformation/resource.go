@@ -6,12 +6,13 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 )
 
-// Resources are the types CloudFormation has itself: nested stacks, and placeholders without any effect.
+// Resources are the types CloudFormation has itself: nested stacks, wait conditions, and a placeholder without any effect.
 func (s *Service) Resources() []cfn.Type {
 	return []cfn.Type{
 		cfn.Of("AWS::CDK::Metadata", placeholder[cdkMetadata]{func(p *cdkMetadata) *string { return &p.ID }}),
 		cfn.Of(stackType, nestedStacks{s}),
-		cfn.Of("AWS::CloudFormation::WaitConditionHandle", placeholder[waitHandle]{func(p *waitHandle) *string { return &p.ID }}),
+		cfn.Of(handleType, waitHandles{s}),
+		cfn.Of(conditionType, waitConditions{s}),
 	}
 }
 
@@ -19,11 +20,6 @@ func (s *Service) Resources() []cfn.Type {
 type cdkMetadata struct {
 	ID        string `cfn:"id,readOnly"`
 	Analytics string
-}
-
-// waitHandle is often used as a resource that does nothing, in templates whose other resources are conditional.
-type waitHandle struct {
-	ID string `cfn:"id,readOnly"`
 }
 
 // placeholder makes nothing but a name.

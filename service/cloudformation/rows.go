@@ -168,6 +168,7 @@ type Version struct {
 	Metadata     json.RawMessage `json:",omitempty"`
 	DeletePolicy template.Policy
 	ReplPolicy   template.Policy
+	Signals      *cfn.Signals `json:",omitempty"` // what its creation policy waits for
 }
 
 // Event is a line of a stack's history.
@@ -291,12 +292,14 @@ var (
 	Sequences  = store.NewTable("cloudformation/sequence", func(s Sequence) string { return s.Stack })
 	Drifts     = store.NewTable("cloudformation/drift", func(d Drift) string { return d.Stack + "/" + d.LogicalID })
 	Detections = store.NewTable("cloudformation/detection", func(d Detection) string { return d.Stack + "/" + d.ID })
+	Signals    = store.NewTable("cloudformation/signal", func(s Signal) string { return s.Target + "/" + digest(s.UniqueID) })
+	Secrets    = store.NewTable("cloudformation/secret", func(s Secret) string { return s.Name })
 	ChangeSets = store.NewTable("cloudformation/changeset", func(c ChangeSet) string { return c.Stack + "/" + c.Name })
 )
 
 // Tables lists the tables of this service.
 func Tables() []store.Schema {
-	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets, Drifts, Detections}
+	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets, Drifts, Detections, Signals, Secrets}
 }
 
 // Key is the stack's primary key.

@@ -43,6 +43,8 @@ type Config struct {
 	Resolve func(ctx context.Context, scope arn.Scope, d template.Dynamic) (string, error)
 	// Zones lists the availability zones of a region; nil means its first three.
 	Zones func(region string) []string
+	// Endpoint is the address of the API, "http://localhost:4566" when it is empty: wait condition handles are addresses below it.
+	Endpoint string
 	// Parallel is how many resources are worked on at once, over all stacks; 0 means 64.
 	Parallel int
 }
@@ -77,6 +79,7 @@ func (s *Service) API() *awsapi.Service {
 	awsapi.Handle(a, "CancelUpdateStack", s.CancelUpdateStack)
 	awsapi.Handle(a, "ContinueUpdateRollback", s.ContinueUpdateRollback)
 	awsapi.Handle(a, "RollbackStack", s.RollbackStack)
+	awsapi.Handle(a, "SignalResource", s.SignalResource)
 	awsapi.Handle(a, "SetStackPolicy", s.SetStackPolicy)
 	awsapi.Handle(a, "GetStackPolicy", s.GetStackPolicy)
 	awsapi.Handle(a, "EstimateTemplateCost", s.EstimateTemplateCost)

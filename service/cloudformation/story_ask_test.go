@@ -1,6 +1,9 @@
 package cloudformation
 
 import (
+	"net/http/httptest"
+	"strings"
+
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
 )
 
@@ -19,6 +22,17 @@ func (s *story) ask(cmd string, args []string) bool {
 		if err == nil {
 			s.printf("capabilities %v %s transforms %v", out.Capabilities, deref(out.CapabilitiesReason), out.DeclaredTransforms)
 		}
+	case "put": // put web Handle {"Status": ...}: to the address that Ref of the handle is
+		st, err := find(s.ctx, s.store.Snapshot(), args[0])
+		s.fail(err)
+		row, err := Resources.Get(s.store.Snapshot(), st.Key()+"/"+args[1])
+		s.fail(err)
+		w := httptest.NewRecorder()
+		s.svc.Callbacks().ServeHTTP(w, httptest.NewRequest("PUT", row.PhysicalID, strings.NewReader(strings.Join(args[2:], " "))))
+		s.printf("%d %s", w.Code, strings.TrimSpace(w.Body.String()))
+	case "signal": // signal web A SUCCESS id
+		_, err := s.svc.SignalResource(s.ctx, &api.SignalResourceInput{StackName: &args[0], LogicalResourceId: &args[1], Status: api.ResourceSignalStatus(args[2]), UniqueId: &args[3]})
+		s.fail(err)
 	case "file": // file t.yaml becomes u.yaml
 		s.files[args[0]] = s.files[args[2]]
 	default:

@@ -132,6 +132,7 @@ func (s *story) fail(err error) {
 }
 
 var (
+	signature = regexp.MustCompile(`Signature=[0-9a-f]{64}`)
 	randomID  = regexp.MustCompile(`\b([a-z0-9]+)-[0-9a-f]{6}\b`)
 	uuidText  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	generated = regexp.MustCompile(`-[A-Z2-9]{12}\b`)
@@ -140,6 +141,7 @@ var (
 // clean replaces what differs from run to run.
 func (s *story) clean(text string) string {
 	text = uuidText.ReplaceAllString(text, "UUID")
+	text = signature.ReplaceAllString(text, "Signature=SIGNATURE")
 	text = randomID.ReplaceAllString(text, "$1-ID")
 	return generated.ReplaceAllString(text, "-RANDOM")
 }

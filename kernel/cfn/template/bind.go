@@ -204,7 +204,7 @@ func (b *Bound) Dependencies(r *Resource) []string { return b.needs[r.LogicalID]
 
 func (b *Bound) dependencies(r *Resource) []string {
 	var out []string
-	for _, n := range []*Node{r.Properties, r.Metadata} {
+	for _, n := range []*Node{r.Properties, r.Metadata, r.CreationPolicy} {
 		for _, ref := range b.References(n) {
 			out = append(out, ref.Name)
 		}

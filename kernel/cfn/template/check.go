@@ -26,7 +26,7 @@ func (t *Template) checkResources() error {
 		if r.Condition != "" && t.conditions[r.Condition] == nil {
 			return fail(r.Properties, "Template format error: Unresolved condition dependency %s in the Resources block of the template", r.Condition)
 		}
-		for _, n := range []*Node{r.Properties, r.Metadata} {
+		for _, n := range []*Node{r.Properties, r.Metadata, r.CreationPolicy, r.UpdatePolicy} {
 			lost, err := t.checkValue(n)
 			if err != nil {
 				return err

@@ -50,7 +50,14 @@ func (r *Resource) attribute(e Entry) (err error) {
 	case "Metadata":
 		r.Metadata = e.Value
 	case "CreationPolicy", "UpdatePolicy":
-		// They tell Auto Scaling groups and wait conditions how to signal; no type here takes signals.
+		if e.Value.Kind != Map {
+			return fail(e.Value, "%sEvery %s member must be a map.", where, e.Key)
+		}
+		if e.Key == "CreationPolicy" {
+			r.CreationPolicy = e.Value
+		} else {
+			r.UpdatePolicy = e.Value
+		}
 	default:
 		return fail(e.Value, "Invalid template resource property '%s'", e.Key)
 	}

@@ -49,6 +49,8 @@ type Resource struct {
 	DeletionPolicy      Policy
 	UpdateReplacePolicy Policy
 	Metadata            *Node // or nil
+	CreationPolicy      *Node // or nil
+	UpdatePolicy        *Node // or nil
 	Line, Column        int
 }
 
