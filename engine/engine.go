@@ -71,6 +71,7 @@ type Engine struct {
 	readings *metrics.Store
 	ecr      *ecr.Service
 	ecs      *ecs.Service
+	ssm      *ssm.Service
 	sessions *sessions
 	meshes   *meshes
 	// callbacks answers what stacks wait for: signals of tasks and of the host.
@@ -175,6 +176,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	e.closers = append(e.closers, lines.Close)
 	logService := logs.New(logs.Config{Store: e.store, Events: lines, Log: e.log})
+	e.ssm = ssm.New(ssm.Config{Store: e.store, Log: e.log, Keys: e.keys, AnyAuth: e.set.AnyAuth})
 	if err := e.openMeshes(); err != nil {
 		return err
 	}
@@ -216,12 +218,11 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	e.ecs = ecs.New(ecs.Config{Store: e.store, Log: e.log, Speed: e.set.Speed, Capacity: e.set.capacity(), Sessions: e.sessions})
-	parameters := ssm.New(ssm.Config{Store: e.store, Log: e.log, Keys: e.keys, AnyAuth: e.set.AnyAuth})
 	services := []service{
 		iam.New(iam.Config{Store: e.store, Log: e.log}),
 		sts.New(sts.Config{Store: e.store, Log: e.log}),
 		e.objects,
-		parameters,
+		e.ssm,
 		ec2.New(ec2.Config{Store: e.store, Log: e.log, Network: e.node.network}),
 		logService,
 		e.ecr,
@@ -237,7 +238,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	stacks := cloudformation.New(cloudformation.Config{
 		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas, Endpoint: "http://" + clientAddress(e.set.API),
-		Parameter: templateParameter(e.store, parameters), Resolve: dynamicReference(e.store, parameters),
+		Parameter: templateParameter(e.store, e.ssm), Resolve: dynamicReference(e.store, e.ssm),
 	})
 	e.callbacks = stacks.Callbacks()
 	services = append(services, stacks)

@@ -58,7 +58,7 @@ func (e *Engine) openNode(logService *logs.Service) error {
 		workers = simulatedWorkers
 	}
 	n.agent = agent.New(agent.Config{
-		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService},
+		Store: e.store, Log: e.log, Driver: driver, Network: network, Logs: logWriter{logService}, Secrets: secretReader{e},
 		Images: puller{e.store, images, e.ecr, e.ecr.Transport(), &sidecar{}}, Dir: filepath.Join(e.host.Dir(), "tasks"), Speed: e.set.Speed,
 		Workers: workers, CallbackBase: "http://" + clientAddress(e.set.API),
 		Callbacks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.callbacks.ServeHTTP(w, r) }), Services: []agent.TaskService{e.meshes.service()},

@@ -63,7 +63,8 @@ type Config struct {
 	Driver  runtime.Driver
 	Network Network
 	Images  Puller
-	Logs    LogWriter // nil: lines are kept for Tail only
+	Logs    LogWriter    // nil: lines are kept for Tail only
+	Secrets SecretReader // nil: tasks that have secrets do not start
 	// Dir holds the volumes of tasks.
 	Dir string
 	// Workers is how many tasks are worked on at once; 0 = 8.

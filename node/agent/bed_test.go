@@ -30,6 +30,7 @@ type world struct {
 	driver  runtime.Driver
 	network *fakeNetwork
 	images  *fakeImages
+	secrets fakeSecrets
 	dir     string
 	logs    agent.LogWriter
 	speed   float64
@@ -47,7 +48,7 @@ func newWorld(t testing.TB) *world {
 	}
 	return &world{
 		t: t, store: s, driver: runtime.NewSimulated(), dir: t.TempDir(),
-		network: newFakeNetwork(), images: &fakeImages{missing: map[string]bool{}},
+		network: newFakeNetwork(), images: &fakeImages{missing: map[string]bool{}}, secrets: fakeSecrets{},
 	}
 }
 
@@ -56,7 +57,7 @@ func (w *world) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a := agent.New(agent.Config{
-		Store: w.store, Log: log, Driver: w.driver, Network: w.network, Images: w.images, Dir: w.dir, Logs: w.logs, Speed: w.speed, Services: w.services,
+		Store: w.store, Log: log, Driver: w.driver, Network: w.network, Images: w.images, Secrets: w.secrets, Dir: w.dir, Logs: w.logs, Speed: w.speed, Services: w.services,
 	})
 	var wg sync.WaitGroup
 	wg.Go(func() {

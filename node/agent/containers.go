@@ -115,7 +115,9 @@ func (a *Agent) startOne(ctx context.Context, l *live, p planned) error {
 	if _, exists := a.state(id); !exists {
 		netns, _, _ := result(l, &l.attach)
 		img, _, _ := result(l, l.pullJob(c.Image))
+		secrets, _, _ := result(l, &l.secrets)
 		spec, err := a.spec(l.row, p.index, img, netns)
+		spec.Env = runtime.MergeEnv(spec.Env, revealed(c, secrets))
 		if err == nil {
 			err = a.cfg.Driver.Create(ctx, spec)
 		}

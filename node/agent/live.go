@@ -34,7 +34,8 @@ type live struct {
 	pulls   map[string]*job[runtime.Image] // by image reference
 	probes  map[string]*probe
 	logs    job[struct{}]
-	failed  map[string]string // container -> why it never ran
+	secrets job[map[string]string] // by where they are from
+	failed  map[string]string      // container -> why it never ran
 }
 
 // ending says why a task ends.
@@ -107,7 +108,7 @@ func result[T any](l *live, j *job[T]) (value T, done bool, err error) {
 func (l *live) busy() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.attach.begun && !l.attach.done || l.logs.begun && !l.logs.done {
+	if l.attach.begun && !l.attach.done || l.logs.begun && !l.logs.done || l.secrets.begun && !l.secrets.done {
 		return true
 	}
 	for _, p := range l.pulls {

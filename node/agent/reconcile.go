@@ -111,11 +111,11 @@ func (a *Agent) load(arn string) (l *live, remove bool) {
 }
 
 // up takes a task through its phases, each as far as it comes now. What has
-// to be waited for wakes the task later. Network, log streams and images come
-// side by side, then the volumes and the containers.
+// to be waited for wakes the task later. Network, log streams, secrets and images
+// come side by side, then the volumes and the containers.
 func (a *Agent) up(ctx context.Context, l *live) (*ending, error) {
 	ready := true
-	for _, resource := range []func(*live) (bool, error){a.attachNetwork, a.makeLogStreams, a.pullImages} {
+	for _, resource := range []func(*live) (bool, error){a.attachNetwork, a.makeLogStreams, a.readSecrets, a.pullImages} {
 		done, err := resource(l)
 		if err != nil {
 			return failed(err)

@@ -81,6 +81,7 @@ type Container struct {
 	EntryPoint       []string // nil: the image's
 	Command          []string // nil: the image's
 	Environment      map[string]string
+	Secrets          map[string]string // name of a variable -> name or ARN of what it gets
 	User             string
 	WorkingDirectory string
 	Hostname         string

@@ -69,7 +69,7 @@ const startTimeout = 3 * time.Minute
 func container(t Task, d ecsapi.ContainerDefinition) agent.Container {
 	c := agent.Container{
 		Name: *d.Name, Image: *d.Image, Essential: value(d.Essential), EntryPoint: d.EntryPoint, Command: d.Command,
-		Environment: map[string]string{}, User: value(d.User), WorkingDirectory: value(d.WorkingDirectory), Hostname: value(d.Hostname),
+		Environment: map[string]string{}, Secrets: map[string]string{}, User: value(d.User), WorkingDirectory: value(d.WorkingDirectory), Hostname: value(d.Hostname),
 		ReadOnlyRoot: value(d.ReadonlyRootFilesystem), Interactive: value(d.Interactive), PseudoTerminal: value(d.PseudoTerminal),
 		CPU: int(value(d.Cpu)), MemoryMiB: int(value(d.Memory)), ReservationMiB: int(value(d.MemoryReservation)),
 		DockerLabels: maps.Clone(d.DockerLabels), StartTimeout: cmp.Or(seconds(d.StartTimeout), startTimeout), StopTimeout: seconds(d.StopTimeout),
@@ -77,6 +77,9 @@ func container(t Task, d ecsapi.ContainerDefinition) agent.Container {
 	}
 	for _, kv := range d.Environment {
 		c.Environment[value(kv.Name)] = value(kv.Value)
+	}
+	for _, secret := range d.Secrets {
+		c.Secrets[value(secret.Name)] = value(secret.ValueFrom)
 	}
 	for _, p := range d.PortMappings {
 		c.Ports = append(c.Ports, agent.Port{Container: int(value(p.ContainerPort)), Protocol: string(p.Protocol), Name: value(p.Name)})

@@ -154,6 +154,9 @@ func checkContainer(d *ecsapi.TaskDefinition, c ecsapi.ContainerDefinition) erro
 			return errClient("Unknown volume '%s'.", value(m.SourceVolume))
 		}
 	}
+	if err := checkSecrets(d, c); err != nil {
+		return err
+	}
 	return checkHealth(name, c.HealthCheck)
 }
 

@@ -20,6 +20,14 @@ func TestWhatNoTaskGetsIsRefused(t *testing.T) {
 	web := func(change func(*ecsapi.ContainerDefinition)) func(*definition) {
 		return func(d *definition) { change(&d.ContainerDefinitions[0]) }
 	}
+	secret := func(name, from string) func(*definition) {
+		return func(d *definition) {
+			d.ExecutionRoleArn = new("arn:aws:iam::000000000000:role/x")
+			c := &d.ContainerDefinitions[0]
+			c.Environment = []ecsapi.KeyValuePair{{Name: new("B"), Value: new("b")}}
+			c.Secrets = []ecsapi.Secret{{Name: &name, ValueFrom: &from}}
+		}
+	}
 	tests := []struct {
 		name, want string
 		change     func(*definition)
@@ -36,9 +44,14 @@ func TestWhatNoTaskGetsIsRefused(t *testing.T) {
 			d.Volumes = []ecsapi.Volume{{Name: new("v"), EfsVolumeConfiguration: &ecsapi.EFSVolumeConfiguration{FileSystemId: new("fs-1")}}}
 		}},
 		{"ephemeral storage", "between 21 and 200 GiB", func(d *definition) { d.EphemeralStorage = &ecsapi.EphemeralStorage{SizeInGiB: new(int32(5))} }},
-		{"secrets", "secrets of container 'web'", web(func(c *ecsapi.ContainerDefinition) {
+		{"secrets without a role", "also specify a value for 'executionRoleArn'", web(func(c *ecsapi.ContainerDefinition) {
 			c.Secrets = []ecsapi.Secret{{Name: new("A"), ValueFrom: new("/a")}}
 		})},
+		{"secrets", "", secret("A", "/a")},
+		{"a secret by its ARN", "", secret("A", "arn:aws:ssm:eu-central-1:000000000000:parameter/a")},
+		{"a secret of nothing", "name or ARN of a parameter", secret("A", "arn:aws:s3:::bucket")},
+		{"a secret in place of a variable", "such as 'B'", secret("B", "/a")},
+		{"a secret of Secrets Manager", "secrets from Secrets Manager of container 'web'", secret("A", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:a-123456")},
 		{"links", "networkMode=awsvpc", web(func(c *ecsapi.ContainerDefinition) { c.Links = []string{"db"} })},
 		{"restarts", "restartPolicy", web(func(c *ecsapi.ContainerDefinition) {
 			c.RestartPolicy = &ecsapi.ContainerRestartPolicy{Enabled: new(true)}

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
@@ -81,7 +82,8 @@ func unsupportedContainer(c ecsapi.ContainerDefinition) string {
 		{len(linux.Devices) > 0, "Fargate does not support " + of("linuxParameters.devices") + "."},
 		{linux.SharedMemorySize != nil, "Fargate does not support " + of("linuxParameters.sharedMemorySize") + "."},
 		{linux.MaxSwap != nil || linux.Swappiness != nil, "Fargate does not support " + of("linuxParameters.maxSwap and swappiness") + "."},
-		{len(c.Secrets) > 0 || len(log.SecretOptions) > 0, notYet(of("secrets"))},
+		{len(log.SecretOptions) > 0, notYet(of("logConfiguration.secretOptions"))},
+		{slices.ContainsFunc(c.Secrets, ofSecretsManager), notYet(of("secrets from Secrets Manager"))},
 		{len(c.EnvironmentFiles) > 0, notYet(of("environmentFiles"))},
 		{c.RepositoryCredentials != nil, notYet(of("repositoryCredentials"))},
 		{c.FirelensConfiguration != nil, notYet(of("firelensConfiguration"))},
