@@ -129,7 +129,7 @@ func verify(x *exchange, cred Credential, limit int64) error {
 
 // verifyOld is verify for a presigned URL of version 2, which signs no body.
 func verifyOld(x *exchange, cred Credential, _ int64) error {
-	if !x.old.Matches(x.r, cred.SecretKey, bucketOf(x.r.Host)) {
+	if !x.old.Matches(x.r, cred.SecretKey, BucketOf(x.r.Host)) {
 		return refusal(x, mismatch)
 	}
 	return nil

@@ -23,7 +23,7 @@ func Endpoint(ctx context.Context) string {
 		return ""
 	}
 	host := x.r.Host
-	if bucket := bucketOf(host); bucket != "" {
+	if bucket := BucketOf(host); bucket != "" {
 		host = host[len(bucket)+1:]
 	}
 	scheme := "http://"

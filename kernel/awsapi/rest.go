@@ -77,7 +77,7 @@ func (r *route) weight() int {
 func match(routes []route, r *http.Request, virtualHosts bool) (name string, labels map[string]string) {
 	path := r.URL.EscapedPath()
 	if virtualHosts {
-		if bucket := bucketOf(r.Host); bucket != "" {
+		if bucket := BucketOf(r.Host); bucket != "" {
 			path = "/" + bucket + path
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi/sigv4"
 )
 
-// bucketOf is the bucket that a host's name begins with, empty when there is
+// BucketOf is the bucket that a host's name begins with, empty when there is
 // none: <bucket>.s3.<anything>, and <bucket>.localhost, which is what the SDKs
 // make of an endpoint on this machine.
 // Source: Amazon S3 user guide, Virtual hosting of buckets.
-func bucketOf(host string) string {
+func BucketOf(host string) string {
 	host = hostOf(host)
 	if _, err := netip.ParseAddr(host); err == nil {
 		return ""

@@ -21,15 +21,27 @@ const maxBuckets = 10_000
 // CreateBucket makes an empty bucket. New buckets have ACLs off, all public
 // access blocked and their objects encrypted, as on AWS.
 func (s *Service) CreateBucket(ctx context.Context, in *api.CreateBucketInput) (*api.CreateBucketOutput, error) {
-	c, name := caller(ctx), val(in.Bucket)
-	if !validBucket(name) {
-		return nil, errBucketName(name)
-	}
-	tags, err := checkLocation(ctx, in)
+	b, err := s.createBucket(ctx, in, nil)
 	if err != nil {
 		return nil, err
 	}
-	b := Bucket{
+	return &api.CreateBucketOutput{Location: new("/" + b.Name), BucketArn: new(b.ARN())}, nil
+}
+
+// createBucket is CreateBucket with tags that users may not set.
+func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput, system map[string]string) (b Bucket, err error) {
+	c, name := caller(ctx), val(in.Bucket)
+	if !validBucket(name) {
+		return b, errBucketName(name)
+	}
+	tags, err := checkLocation(ctx, in)
+	if err != nil {
+		return b, err
+	}
+	if system != nil {
+		tags = system
+	}
+	b = Bucket{
 		Scope: c.Scope, Name: name, Created: time.Now().UTC().Truncate(time.Second), Tags: tags,
 		Ownership: "BucketOwnerEnforced", PublicAccess: &PublicAccess{true, true, true, true}, Encryption: Encryption{Algorithm: "AES256"},
 	}
@@ -37,12 +49,12 @@ func (s *Service) CreateBucket(ctx context.Context, in *api.CreateBucketInput) (
 		b.Ownership = string(in.ObjectOwnership)
 	}
 	if val(in.ObjectLockEnabledForBucket) {
-		return nil, errLater("object lock")
+		return b, errLater("object lock")
 	}
 	if b.ACL, err = cannedACL(b, string(in.ACL), in); err != nil {
-		return nil, err
+		return b, err
 	}
-	err = s.Store.Update(func(tx *store.Tx) error {
+	return b, s.Store.Update(func(tx *store.Tx) error {
 		if there, err := find(tx, name); err == nil {
 			if there.Scope.Account != c.Account {
 				return errTaken(name)
@@ -62,10 +74,6 @@ func (s *Service) CreateBucket(ctx context.Context, in *api.CreateBucketInput) (
 		Buckets.Put(tx, b)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &api.CreateBucketOutput{Location: new("/" + name), BucketArn: new(b.ARN())}, nil
 }
 
 // checkLocation holds the location constraint against the region that the

@@ -15,25 +15,32 @@ func (s *Service) PutBucketCors(_ context.Context, in *api.PutBucketCorsInput) (
 	if in.CORSConfiguration == nil || len(in.CORSConfiguration.CORSRules) == 0 || len(in.CORSConfiguration.CORSRules) > 100 {
 		return nil, errXML()
 	}
-	for _, r := range in.CORSConfiguration.CORSRules {
-		if len(r.AllowedMethods) == 0 || len(r.AllowedOrigins) == 0 {
-			return nil, errXML()
-		}
-		for _, m := range r.AllowedMethods {
-			if !slices.Contains(corsMethods, m) {
-				return nil, errRequest("Found unsupported HTTP method in CORS config. Unsupported method is " + m)
-			}
-		}
-		for _, o := range append(slices.Clone(r.AllowedOrigins), r.AllowedHeaders...) {
-			if strings.Count(o, "*") > 1 {
-				return nil, errRequest("AllowedOrigin \"" + o + "\" can not have more than one wildcard.")
-			}
-		}
+	if err := checkCORS(in.CORSConfiguration.CORSRules); err != nil {
+		return nil, err
 	}
 	return &api.PutBucketCorsOutput{}, s.change(in.Bucket, func(b *Bucket) error {
 		b.CORS = in.CORSConfiguration.CORSRules
 		return nil
 	})
+}
+
+func checkCORS(rules []api.CORSRule) error {
+	for _, r := range rules {
+		if len(r.AllowedMethods) == 0 || len(r.AllowedOrigins) == 0 {
+			return errXML()
+		}
+		for _, m := range r.AllowedMethods {
+			if !slices.Contains(corsMethods, m) {
+				return errRequest("Found unsupported HTTP method in CORS config. Unsupported method is " + m)
+			}
+		}
+		for _, o := range append(slices.Clone(r.AllowedOrigins), r.AllowedHeaders...) {
+			if strings.Count(o, "*") > 1 {
+				return errRequest("AllowedOrigin \"" + o + "\" can not have more than one wildcard.")
+			}
+		}
+	}
+	return nil
 }
 
 // GetBucketCors tells the rules for other origins; none is an error.

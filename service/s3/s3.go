@@ -27,7 +27,6 @@ import (
 
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/seal"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/s3/blob"
@@ -152,6 +151,3 @@ func random(n int) string {
 }
 
 func caller(ctx context.Context) awsapi.Caller { return awsapi.CallerOf(ctx) }
-
-// Resources are the CloudFormation types of this service.
-func (s *Service) Resources() []cfn.Type { return nil }

@@ -32,28 +32,39 @@ func (s *Service) GetBucketVersioning(_ context.Context, in *api.GetBucketVersio
 
 // PutBucketEncryption says how objects are encrypted that ask for nothing.
 func (s *Service) PutBucketEncryption(ctx context.Context, in *api.PutBucketEncryptionInput) (*api.PutBucketEncryptionOutput, error) {
+	e, err := encryptionIn(in)
+	if err != nil {
+		return nil, err
+	}
+	return &api.PutBucketEncryptionOutput{}, s.change(in.Bucket, func(b *Bucket) error { return s.encrypt(ctx, b, e) })
+}
+
+// encryptionIn reads what a request asks for.
+func encryptionIn(in *api.PutBucketEncryptionInput) (e Encryption, err error) {
 	conf := in.ServerSideEncryptionConfiguration
 	if conf == nil || len(conf.Rules) != 1 || conf.Rules[0].ApplyServerSideEncryptionByDefault == nil {
-		return nil, errXML()
+		return e, errXML()
 	}
 	r := conf.Rules[0]
 	if t := r.BlockedEncryptionTypes; t != nil && len(t.EncryptionType) > 0 && (len(t.EncryptionType) > 1 || t.EncryptionType[0] != "NONE" && t.EncryptionType[0] != "SSE-C") {
-		return nil, errXML()
+		return e, errXML()
 	}
 	def := r.ApplyServerSideEncryptionByDefault
-	e := Encryption{Algorithm: string(def.SSEAlgorithm), Key: val(def.KMSMasterKeyID), BucketKey: val(r.BucketKeyEnabled)}
-	return &api.PutBucketEncryptionOutput{}, s.change(in.Bucket, func(b *Bucket) error {
-		if e.Algorithm == "AES256" && e.Key != "" {
-			return errArgument("KMSMasterKeyID", e.Key, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+	return Encryption{Algorithm: string(def.SSEAlgorithm), Key: val(def.KMSMasterKeyID), BucketKey: val(r.BucketKeyEnabled)}, nil
+}
+
+// encrypt gives a bucket its encryption, whose key has to be there.
+func (s *Service) encrypt(ctx context.Context, b *Bucket, e Encryption) error {
+	if e.Algorithm == "AES256" && e.Key != "" {
+		return errArgument("KMSMasterKeyID", e.Key, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+	}
+	if e.Key != "" {
+		if _, err := s.resolved(ctx, *b, e); err != nil {
+			return err
 		}
-		if e.Key != "" {
-			if _, err := s.resolved(ctx, *b, e); err != nil {
-				return err
-			}
-		}
-		b.Encryption = e
-		return nil
-	})
+	}
+	b.Encryption = e
+	return nil
 }
 
 // GetBucketEncryption tells how objects are encrypted.
