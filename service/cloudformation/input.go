@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -57,6 +58,9 @@ func (s *Service) fetch(ctx context.Context, name, url string) (string, error) {
 		return "", invalid("S3 error: %s %s cannot be read: this engine has no S3 service yet. Pass it as %sBody.", name, url, strings.TrimSuffix(name, "URL"))
 	}
 	text, err := s.Fetch(ctx, url)
+	if e, ok := errors.AsType[*awsapi.Error](err); ok {
+		return "", e
+	}
 	if err != nil {
 		return "", invalid("S3 error: %v", err)
 	}
