@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,16 +72,16 @@ func (s *sessions) Open(task, container, command string) (id, url, token string,
 	return id, s.endpoint + sessionPath + id, token, nil
 }
 
-// ServeHTTP runs a session: the token comes as the bearer, once.
+// ServeHTTP runs a session in the protocol of its client: slipway brings the token as
+// the bearer; AWS's session-manager-plugin, which does not, in its first message.
 func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	s.mu.Lock()
-	x, ok := s.waiting[id]
-	ok = ok && r.Header.Get("Authorization") == "Bearer "+x.token && time.Since(x.opened) <= sessionLife
-	if ok {
-		delete(s.waiting, id)
+	bearer, ours := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ours {
+		s.serveChannel(w, r, id)
+		return
 	}
-	s.mu.Unlock()
+	x, ok := s.take(id, bearer)
 	if !ok {
 		http.Error(w, "no such session, or it was used before: call ExecuteCommand again", http.StatusForbidden)
 		return
@@ -98,6 +100,18 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = conn.Write(r.Context(), websocket.MessageBinary, binary.BigEndian.AppendUint32([]byte{frameExit}, uint32(code)))
 	_ = conn.Close(websocket.StatusNormalClosure, "")
+}
+
+// take gives a session out, once, to who has its token.
+func (s *sessions) take(id, token string) (session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.waiting[id]
+	if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(x.token)) != 1 || time.Since(x.opened) > sessionLife {
+		return session{}, false
+	}
+	delete(s.waiting, id)
+	return x, true
 }
 
 // run executes the command with the client's input until it ends or the
