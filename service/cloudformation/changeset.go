@@ -24,7 +24,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: "+
 			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
 	}
-	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs, adopt: deref(in.ImportExistingResources), mode: in.DeploymentMode}).refuse(); err != nil {
+	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs, mode: in.DeploymentMode}).refuse(); err != nil {
 		return nil, err
 	}
 	r := s.Store.Snapshot()
@@ -46,6 +46,11 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if failed == nil {
 		if changes, changed, err = s.preview(r, st, d, bound); err != nil {
 			return nil, err
+		}
+		if deref(in.ImportExistingResources) {
+			if err := s.unowned(ctx, changes); err != nil {
+				return nil, err
+			}
 		}
 	}
 	cs := ChangeSet{

@@ -12,6 +12,7 @@ type Change struct {
 	LogicalID   string
 	PhysicalID  string
 	Type        string
+	Named       string // the physical id that the template gives a resource of an Add; "" when the service makes it up
 	Replacement string // True, False, Conditional; "" unless Modify
 	Scope       []string
 	Policy      string // ReplaceAndDelete, ReplaceAndRetain, Delete, Retain, ...

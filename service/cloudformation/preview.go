@@ -69,7 +69,7 @@ func (s *Service) previewOne(env environment, d Deployment, bound *template.Boun
 	row, ok := env.rows[id]
 	if !ok || row.Status == "DELETE_COMPLETE" || row.PhysicalID == "" {
 		env.pending[id] = true
-		return Change{Action: "Add", LogicalID: id, Type: res.Type}, nil
+		return Change{Action: "Add", LogicalID: id, Type: res.Type, Named: s.named(res.Type, props)}, nil
 	}
 	if row.Type != res.Type {
 		return Change{}, invalid("Update of resource type is not permitted. The new template modifies resource type of the following resources: [%s]", id)

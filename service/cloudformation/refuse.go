@@ -13,16 +13,12 @@ type extras struct {
 	rollback *api.RollbackConfiguration
 	notify   []string
 	// of change sets
-	adopt bool // ImportExistingResources
-	mode  api.DeploymentMode
+	mode api.DeploymentMode
 }
 
 func (x extras) refuse() error {
 	if x.rollback != nil && len(x.rollback.RollbackTriggers) > 0 {
 		return invalid("Rollback triggers are not implemented by this engine.")
-	}
-	if x.adopt {
-		return invalid("ImportExistingResources is not implemented by this engine.")
 	}
 	if x.mode != "" {
 		return invalid("DeploymentMode %s is not implemented by this engine.", x.mode)

@@ -12,7 +12,9 @@ import (
 
 // managedFile holds the policies that AWS manages and that the platform needs
 // or that templates of its kind attach, in AWS's own wording (AWS managed
-// policy reference). It is not all of them.
+// policy reference). It is not all of them, and ReadOnlyAccess names the actions
+// of the services that this engine or its neighbours in templates have: AWS's
+// names those of some 300 others.
 //
 //go:embed managed.json
 var managedFile []byte
