@@ -17,6 +17,10 @@ type Request struct {
 	Token string
 	// PhysicalID is empty during Create.
 	PhysicalID string
+	// Reverting: this is an update that brings back what was before.
+	Reverting bool
+	// Skip are resources of a nested stack that are left as they are when it is brought back.
+	Skip []string
 	// Signals is what the resource's creation policy waits for; nil without one.
 	Signals *Signals
 	// Tags are the stack's tags with aws:cloudformation:stack-id, stack-name and logical-id.

@@ -192,6 +192,9 @@ func (p *progress) revert() {
 // takeBack undoes what the update did to one resource. A replaced one needs no work: its old self is still there, unless it had been changed before.
 func (p *progress) takeBack(r Resource) {
 	r.Operation = p.op.ID
+	if p.turnBack(r) {
+		return
+	}
 	before := *r.Before
 	if r.Origin == Replaced {
 		if r.PhysicalID != "" && r.PhysicalID != before.PhysicalID {

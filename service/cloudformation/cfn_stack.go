@@ -60,12 +60,22 @@ func (h nestedStacks) Read(_ context.Context, p *nestedStack) error {
 	return err
 }
 
-func (h nestedStacks) Update(ctx context.Context, _, after *nestedStack) error {
+func (h nestedStacks) Update(ctx context.Context, before, after *nestedStack) error {
 	r, _ := cfn.From(ctx)
-	out, err := h.UpdateStack(ctx, &api.UpdateStackInput{
+	in := &api.UpdateStackInput{
 		StackName: &after.StackID, TemplateURL: &after.TemplateURL, Parameters: nestedParameters(after), Tags: nestedTags(r, after),
 		NotificationARNs: after.NotificationARNs, Capabilities: everything,
-	})
+	}
+	if r.Reverting {
+		if done, err := h.bringBack(ctx, after, r.Skip); done || err != nil {
+			after.LastOperation = ""
+			return err
+		}
+		if before.TemplateURL == after.TemplateURL { // what is there by now may be what failed
+			in.TemplateURL, in.UsePreviousTemplate = nil, new(true)
+		}
+	}
+	out, err := h.UpdateStack(ctx, in)
 	if e, ok := errors.AsType[*awsapi.Error](err); ok && e.Message == noUpdates {
 		after.LastOperation = ""
 		return nil
@@ -83,9 +93,14 @@ func (h nestedStacks) Settled(_ context.Context, p *nestedStack) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	op, err := Operations.Get(h.Store.Snapshot(), st.Key())
+	waiting := err == nil && op.Phase == Waiting
 	switch {
+	case waiting:
 	case strings.HasSuffix(st.Status, "_IN_PROGRESS"):
 		return false, nil
+	case st.Status == "UPDATE_ROLLBACK_FAILED":
+		return false, embedded(st, "updated", st.Reason)
 	case p.LastOperation != "" && st.Status != "CREATE_COMPLETE" && st.Status != "UPDATE_COMPLETE":
 		verb := "created"
 		if st.LastKind == Update {

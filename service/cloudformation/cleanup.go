@@ -30,7 +30,7 @@ func (p *progress) cleanup() error {
 			}
 		}
 	}
-	if busy {
+	if busy || p.nestedBusy() {
 		return nil
 	}
 	switch {

@@ -36,12 +36,13 @@ type Detail struct {
 type comparison struct {
 	Replacement string // True, False, Conditional
 	Handled     bool   // the handler has work; else only the row changes
+	Automatic   bool   // a nested stack, whose template may be another by now
 	Clash       string // the name that two resources would have, when a replacement cannot be made
 	Scope       []string
 	Differences []cfn.Difference
 }
 
-func (c comparison) any() bool { return len(c.Scope) > 0 }
+func (c comparison) any() bool { return len(c.Scope) > 0 || c.Automatic }
 
 func (c *comparison) scope(name string) {
 	for _, s := range c.Scope {
@@ -54,7 +55,7 @@ func (c *comparison) scope(name string) {
 
 // compare finds what differs between a version and the next, whose properties are props.
 func compare(t cfn.Type, old, next Version, props map[string]any) comparison {
-	c := comparison{Replacement: "False"}
+	c := comparison{Replacement: "False", Automatic: t.Name() == stackType, Handled: t.Name() == stackType}
 	before := old.properties()
 	c.Differences = t.Diff(before, props)
 	for _, d := range c.Differences {

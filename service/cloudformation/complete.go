@@ -30,7 +30,11 @@ func (p *progress) complete(bound *template.Bound) error {
 		p.finish("CREATE_COMPLETE", "")
 		return nil
 	}
-	p.enter(Cleanup, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
+	next := Cleanup
+	if p.op.Nested {
+		next = Waiting
+	}
+	p.enter(next, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
 	return nil
 }
 

@@ -109,6 +109,9 @@ func details(c comparison, bound *template.Bound, res *template.Resource) []Deta
 		}
 		out = append(out, d)
 	}
+	if c.Automatic && len(c.Scope) == 0 {
+		out = append(out, Detail{Attribute: "Properties", Recreation: cfn.Never, Evaluation: "Dynamic", Source: "Automatic"})
+	}
 	for _, scope := range c.Scope {
 		if scope != "Properties" && !slices.ContainsFunc(out, func(d Detail) bool { return d.Attribute == scope }) {
 			out = append(out, Detail{Attribute: scope, Recreation: cfn.Never, Evaluation: "Static", Source: "DirectModification"})

@@ -82,6 +82,8 @@ func (p *progress) run() error {
 			p.deleteAll()
 		case Revert:
 			p.revert()
+		case Waiting:
+			p.await()
 		case Cleanup:
 			err = p.cleanup()
 		default:

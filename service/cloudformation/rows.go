@@ -79,7 +79,7 @@ const (
 	Delete Kind = "DELETE_STACK"
 )
 
-// Phase is how far an operation has come. The order is Forward, Cleanup when all goes well; Forward, Stopping, Rollback or Revert, Cleanup when a resource
+// Phase is how far an operation has come. The order is Forward, (Waiting,) Cleanup when all goes well; Forward, Stopping, Rollback or Revert, Cleanup when a resource
 // fails; Delete when the stack goes.
 type Phase string
 
@@ -89,6 +89,7 @@ const (
 	Stopping Phase = "stopping" // one failed: those in progress are cancelled, nothing new begins
 	Rollback Phase = "rollback" // a creation is undone
 	Revert   Phase = "revert"   // an update is undone
+	Waiting  Phase = "waiting"  // a nested stack's update is complete: the stack around it says whether it stays
 	Cleanup  Phase = "cleanup"  // what is no longer used is deleted
 	Deleting Phase = "delete"   // everything is deleted
 )
@@ -110,6 +111,7 @@ type Operation struct {
 	Reason    string      // why a rollback was begun, when no resource is to blame
 	Policy    string      // stack policy the update is held to, JSON
 	Reverted  bool        // Cleanup follows Revert
+	Nested    bool        // part of the update of the stack around it: Waiting comes before Cleanup
 	// RetainExceptOnCreate treats every Retain policy as RetainExceptOnCreate.
 	RetainExceptOnCreate bool
 	Caller               string // ARN of who asked
@@ -254,6 +256,12 @@ var (
 				return nil
 			}
 			return []string{s.Scope.Key(s.Name)}
+		}),
+		store.Index("parent", func(s Stack) []string {
+			if key, ok := stackKey(s.Parent); ok && s.Status != "DELETE_COMPLETE" {
+				return []string{key}
+			}
+			return nil
 		}),
 		store.Index("export", func(s Stack) []string {
 			var keys []string

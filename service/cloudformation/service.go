@@ -117,10 +117,19 @@ func (s *Service) Loops() []loop.Loop {
 		{
 			Name: "stack progress", Workers: 8, Reconcile: s.advance,
 			List: Operations.Keys,
-			Keys: func(_ *store.Snapshot, c store.Change) []string {
+			Keys: func(r *store.Snapshot, c store.Change) []string {
 				switch c.Table {
 				case Operations.Name():
-					return []string{c.Key}
+					keys := []string{c.Key}
+					for child := range Stacks.By(r, "parent", c.Key) {
+						keys = append(keys, child.Key())
+					}
+					return keys
+				case Stacks.Name():
+					if st, err := Stacks.Get(r, c.Key); err == nil && st.Parent != "" {
+						key, _ := stackKey(st.Parent)
+						return []string{key}
+					}
 				case Resources.Name():
 					return []string{parent(c.Key)}
 				}
@@ -143,7 +152,7 @@ func resourceKeys(r *store.Snapshot, c store.Change) []string {
 	case Resources.Name():
 		return []string{c.Key}
 	case Operations.Name():
-		var keys []string
+		keys := nestedSettling(r, c.Key)
 		for res := range Resources.List(r, c.Key+"/") {
 			if res.Step == StepSettle {
 				keys = append(keys, Resources.Key(res))

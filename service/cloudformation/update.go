@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
+	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
 	"github.com/slipway-dev/slipway/kernel/store"
 )
@@ -68,6 +69,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	}
 	op := operation(ctx, st, Update, in.ClientRequestToken)
 	op.RetainExceptOnCreate, op.Policy = deref(in.RetainExceptOnCreate), during
+	_, op.Nested = cfn.From(ctx)
 	if deref(in.DisableRollback) {
 		op.OnFailure = "DO_NOTHING"
 	}

@@ -93,6 +93,7 @@ func (t task) context(ctx context.Context, v Version) context.Context {
 	maps.Copy(tags, t.stackTags(v))
 	return cfn.With(ctx, cfn.Request{
 		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags, Signals: v.Signals,
+		Reverting: t.row.Reverting, Skip: skipped(t.op.Skip, t.row.LogicalID),
 	})
 }
 
