@@ -78,7 +78,7 @@ func dockerd(t *testing.T) string {
 	}
 	socket := filepath.Join(dir, "sock")
 	cmd := exec.Command("unshare", "--mount", daemon, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "pid"), "--host", "unix://"+socket, "--storage-driver", "vfs",
+		"--log-level", "error", "--pidfile", filepath.Join(dir, "pid"), "--host", "unix://"+socket, "--storage-driver", "vfs",
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
