@@ -72,6 +72,7 @@ type variable struct{ name, value string }
 func environment(ctx context.Context, c access) []variable {
 	return []variable{
 		{"AWS_ENDPOINT_URL", endpointName(ctx, c.Endpoint)},
+		{"AWS_ENDPOINT_URL_S3", bucketEndpoint(c.Endpoint)},
 		{"AWS_REGION", c.Region},
 		{"AWS_DEFAULT_REGION", c.Region},
 		{"AWS_ACCESS_KEY_ID", c.AccessKey},
@@ -107,4 +108,11 @@ func endpointName(ctx context.Context, endpoint string) string {
 		return endpoint
 	}
 	return strings.Replace(endpoint, "//localhost:", "//slipway.localhost:", 1)
+}
+
+// bucketEndpoint is the engine's address as the SDKs' S3 clients need it: at a
+// name they ask for BUCKET.NAME, which no resolver may know, at an address for
+// the path /BUCKET.
+func bucketEndpoint(endpoint string) string {
+	return strings.Replace(endpoint, "//localhost:", "//127.0.0.1:", 1)
 }

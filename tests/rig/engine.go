@@ -147,7 +147,7 @@ func (e *Engine) Env() []string {
 	if err != nil {
 		return env
 	}
-	return append(env, "AWS_ENDPOINT_URL="+c.Endpoint, "AWS_REGION="+c.Region, "AWS_DEFAULT_REGION="+c.Region,
+	return append(env, "AWS_ENDPOINT_URL="+c.Endpoint, "AWS_ENDPOINT_URL_S3="+strings.Replace(c.Endpoint, "//localhost:", "//127.0.0.1:", 1), "AWS_REGION="+c.Region, "AWS_DEFAULT_REGION="+c.Region,
 		"AWS_ACCESS_KEY_ID="+c.AccessKey, "AWS_SECRET_ACCESS_KEY="+c.SecretKey)
 }
 

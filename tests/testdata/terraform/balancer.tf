@@ -27,9 +27,8 @@ resource "aws_lb_target_group" "service" {
   name_prefix          = substr(each.key, 0, 6)
   vpc_id               = aws_vpc.main.id
   target_type          = "ip"
-  port                 = each.value.port
+  port                 = var.group_port
   protocol             = "HTTP"
-  protocol_version     = var.protocol_version
   deregistration_delay = 2
   health_check {
     path                = "/health"

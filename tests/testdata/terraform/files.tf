@@ -1,3 +1,5 @@
+# What services read at run time: a bucket, and parameters.
+
 resource "aws_s3_bucket" "files" {
   bucket        = "microservices-files-${var.environment}-${data.aws_caller_identity.this.account_id}"
   force_destroy = true
@@ -58,23 +60,23 @@ resource "aws_s3_bucket_policy" "files" {
   depends_on = [aws_s3_bucket_public_access_block.files]
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "files" {
-  bucket = aws_s3_bucket.files.id
-  rule {
-    id     = "old"
-    status = "Enabled"
-    filter {}
-    noncurrent_version_expiration {
-      noncurrent_days = 30
-    }
-  }
-  depends_on = [aws_s3_bucket_versioning.files]
-}
-
 resource "aws_s3_object" "greeting" {
   bucket       = aws_s3_bucket.files.id
   key          = "greetings/hello.txt"
   content      = "release ${var.release}\n"
   content_type = "text/plain"
   depends_on   = [aws_s3_bucket_versioning.files]
+}
+
+resource "aws_ssm_parameter" "level" {
+  name        = "/microservices/${var.environment}/level"
+  description = "How much is logged"
+  type        = "String"
+  value       = "info"
+}
+
+resource "aws_ssm_parameter" "token" {
+  name  = "/microservices/${var.environment}/token"
+  type  = "SecureString"
+  value = "of release ${var.release}"
 }

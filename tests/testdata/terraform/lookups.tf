@@ -24,3 +24,8 @@ data "aws_security_group" "task" {
   name       = aws_security_group.task.name
   depends_on = [aws_security_group.task]
 }
+
+data "aws_ssm_parameter" "level" {
+  name       = "/microservices/${var.environment}/level"
+  depends_on = [aws_ssm_parameter.level]
+}

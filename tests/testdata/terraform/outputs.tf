@@ -13,10 +13,11 @@ output "account" {
 # What lookups see of what was made.
 output "lookups" {
   value = {
-    vpc      = data.aws_vpc.looked_up.id == aws_vpc.main.id
-    private  = length(data.aws_subnets.private.ids)
-    prefixes = length(data.aws_prefix_list.s3.cidr_blocks) > 0
-    group    = data.aws_security_group.task.id == aws_security_group.task.id
-    region   = "${data.aws_region.this.name} ${data.aws_region.this.endpoint}"
+    vpc       = data.aws_vpc.looked_up.id == aws_vpc.main.id
+    private   = length(data.aws_subnets.private.ids)
+    prefixes  = length(data.aws_prefix_list.s3.cidr_blocks) > 0
+    group     = data.aws_security_group.task.id == aws_security_group.task.id
+    parameter = data.aws_ssm_parameter.level.insecure_value
+    region    = "${data.aws_region.this.name} ${data.aws_region.this.endpoint}"
   }
 }

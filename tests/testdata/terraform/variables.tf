@@ -21,8 +21,8 @@ variable "admin_cidr" {
   default     = "10.0.0.0/8"
 }
 
-variable "protocol_version" {
-  description = "of the target groups, which a change replaces"
-  type        = string
-  default     = "HTTP1"
+variable "group_port" {
+  description = "of the target groups, which a change replaces; tasks bring their own"
+  type        = number
+  default     = 80
 }
