@@ -78,6 +78,20 @@ func (t Type) Create(ctx context.Context, properties map[string]any) (Instance, 
 	return in, err
 }
 
+// Existing is an instance that was not made here, as far as its id and the properties that a template gives tell: what Read begins with.
+func (t Type) Existing(id string, properties map[string]any) (Instance, error) {
+	p := t.handler.fresh()
+	if err := t.decode(properties, p); err != nil {
+		return Instance{}, err
+	}
+	v := t.schema.id.value(reflect.ValueOf(p).Elem())
+	if name := v.String(); t.schema.id.writable() && name != "" && name != id {
+		return Instance{}, &PropertyError{Message: fmt.Sprintf("The identifier %s is not the %s of the template, %s", id, t.schema.id.name, name)}
+	}
+	v.SetString(id)
+	return t.instance(p)
+}
+
 // Read refreshes an instance.
 func (t Type) Read(ctx context.Context, in Instance) (Instance, error) {
 	p, err := t.load(in)

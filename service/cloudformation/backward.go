@@ -112,6 +112,8 @@ func (p *progress) remove(r Resource) {
 		r.Before, r.Altered, r.Origin = nil, nil, ""
 	}
 	switch {
+	case r.Adopted && p.op.Kind != Delete:
+		p.letGo(r)
 	case p.op.Phase == Deleting && slices.Contains(p.op.Retain, r.LogicalID), p.retained(r):
 		r.Doomed = nil
 		p.set(r, "DELETE_SKIPPED", "")

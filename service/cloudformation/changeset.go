@@ -27,6 +27,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if err := (extras{rollback: in.RollbackConfiguration, notify: in.NotificationARNs, mode: in.DeploymentMode}).refuse(); err != nil {
 		return nil, err
 	}
+	if err := checkImportable(in); err != nil {
+		return nil, err
+	}
 	r := s.Store.Snapshot()
 	st, exists, err := s.changeSetStack(ctx, r, in)
 	if err != nil {
@@ -42,21 +45,21 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		return nil, err
 	}
 	var changes []Change
+	var brought map[string]string
 	changed := false
 	if failed == nil {
-		if changes, changed, err = s.preview(r, st, d, bound); err != nil {
+		if changes, changed, err = s.preview(r, st, d, bound); err == nil {
+			brought, err = s.brought(ctx, st, bound, changes, in)
+		}
+		if err != nil {
 			return nil, err
 		}
-		if deref(in.ImportExistingResources) {
-			if err := s.unowned(ctx, changes); err != nil {
-				return nil, err
-			}
-		}
+		changes = marked(changes, brought)
 	}
 	cs := ChangeSet{
 		Stack: st.Key(), ID: changeSetARN(st.Scope, name, newID()), Name: name, Type: string(in.ChangeSetType), Description: deref(in.Description), Created: now(),
 		Status: "CREATE_COMPLETE", ExecutionStatus: "AVAILABLE", Deployment: d, OnFailure: string(in.OnStackFailure), IncludeNested: deref(in.IncludeNestedStacks),
-		ImportExisting: deref(in.ImportExistingResources), Mode: string(in.DeploymentMode), Token: deref(in.ClientToken), Changes: changes,
+		ImportExisting: deref(in.ImportExistingResources), Mode: string(in.DeploymentMode), Token: deref(in.ClientToken), Changes: changes, Import: brought,
 	}
 	if cs.Type == "" {
 		cs.Type = "UPDATE"
@@ -97,12 +100,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 // changeSetStack is the stack a change set is for: for type CREATE one that exists only under review.
 func (s *Service) changeSetStack(ctx context.Context, r store.Reader, in *api.CreateChangeSetInput) (st Stack, exists bool, err error) {
 	name := deref(in.StackName)
-	if in.ChangeSetType == "IMPORT" || len(in.ResourcesToImport) > 0 {
-		return st, false, invalid("Change sets of type IMPORT are not implemented by this engine.")
-	}
 	st, err = find(ctx, r, name)
 	switch {
-	case in.ChangeSetType == "CREATE" && err != nil:
+	case (in.ChangeSetType == "CREATE" || in.ChangeSetType == "IMPORT") && err != nil:
 		if err := checkStackName(name); err != nil {
 			return st, false, err
 		}
@@ -113,6 +113,8 @@ func (s *Service) changeSetStack(ctx context.Context, r store.Reader, in *api.Cr
 		return st, false, invalid("Stack [%s] already exists and cannot be created again with the changeSet [%s].", st.Name, deref(in.ChangeSetName))
 	case err != nil:
 		return st, false, invalid("Stack [%s] does not exist", name)
+	case in.ChangeSetType == "IMPORT" && st.Status == "REVIEW_IN_PROGRESS":
+		return st, true, nil
 	case in.ChangeSetType != "CREATE" && st.Status == "REVIEW_IN_PROGRESS":
 		return st, false, invalid("Stack:%s is in REVIEW_IN_PROGRESS state and can not be updated.", st.ID)
 	}
@@ -177,6 +179,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 			op.OnFailure = "DO_NOTHING"
 		}
 		status := "UPDATE_IN_PROGRESS"
+		op.Import = cs.Import
 		if st.Status == "REVIEW_IN_PROGRESS" {
 			op.Kind, status = Create, "CREATE_IN_PROGRESS"
 			st.DisableRollback = deref(in.DisableRollback)
@@ -185,6 +188,9 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 				return err
 			}
 			op.Previous, op.Policy, st.Updated = lastGood(st), st.Policy, now()
+		}
+		if cs.Type == "IMPORT" {
+			op.Kind, op.OnFailure, status = Import, "ROLLBACK", "IMPORT_IN_PROGRESS"
 		}
 		st.Deployment, st.Description, st.ChangeSetID, st.Rollback = cs.Deployment, bound.Description, cs.ID, nil
 		for other := range ChangeSets.List(tx, cs.Stack+"/") {

@@ -26,7 +26,7 @@ func (p *progress) complete(bound *template.Bound) error {
 	slices.Sort(imports)
 	p.stack.Outputs, p.stack.Imports = outputs, slices.Compact(imports)
 	p.stack.Description = bound.Description
-	if p.op.Kind == Create && !p.anyDoomed() {
+	if (p.op.Kind == Create || p.op.Kind == Import) && !p.anyDoomed() {
 		p.finish("CREATE_COMPLETE", "")
 		return nil
 	}

@@ -224,7 +224,14 @@ func (h named) Create(ctx context.Context, p *namedThing) error {
 	return nil
 }
 
-func (h named) Read(context.Context, *namedThing) error { return nil }
+func (h named) Read(_ context.Context, p *namedThing) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.things[p.Name] == nil {
+		return store.ErrNotFound
+	}
+	return nil
+}
 
 func (h named) Delete(ctx context.Context, p *namedThing) error { return h.remove(ctx, p.Name) }
 

@@ -104,6 +104,10 @@ func (p *progress) begin(bound *template.Bound, r *template.Resource) {
 	}
 	exists = exists && row.PhysicalID != ""
 	row.Stack, row.LogicalID, row.Type = p.op.Stack, r.LogicalID, r.Type
+	if physical := p.op.Import[r.LogicalID]; !exists && physical != "" {
+		p.adoptStep(row, next, physical)
+		return
+	}
 	if !exists {
 		next.Token = p.token(r.LogicalID)
 		row.Version, row.Origin, row.Before = next, Added, nil
@@ -228,7 +232,7 @@ func (p *progress) stopping() {
 	}
 	why := p.op.Reason
 	if why == "" {
-		why = p.failures("create", "update")
+		why = p.failures("create", "update", "import")
 	}
 	switch {
 	case p.op.Kind == Create && p.op.OnFailure == "DO_NOTHING":

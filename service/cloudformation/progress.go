@@ -103,18 +103,19 @@ func (p *progress) run() error {
 func (p *progress) enter(phase Phase, status, reason string) {
 	p.op.Phase = phase
 	Operations.Put(p.tx, p.op)
-	if status != "" {
+	if status = p.op.spoken(status); status != "" {
 		setStatus(p.tx, &p.stack, p.op, p.now, status, reason)
 	}
 }
 
 // finish ends the operation.
 func (p *progress) finish(status, reason string) {
+	status = p.op.spoken(status)
 	keep := status == "CREATE_FAILED" || status == "UPDATE_FAILED" || status == "UPDATE_ROLLBACK_FAILED"
 	for _, id := range p.order {
 		r, ok := p.rows[id]
 		if ok && !keep && (r.Before != nil || r.Origin != "") {
-			r.Before, r.Altered, r.Origin = nil, nil, ""
+			r.Before, r.Altered, r.Origin, r.Adopted = nil, nil, "", false
 			p.put(r)
 		}
 	}

@@ -77,6 +77,7 @@ const (
 	Create Kind = "CREATE_STACK"
 	Update Kind = "UPDATE_STACK"
 	Delete Kind = "DELETE_STACK"
+	Import Kind = "IMPORT_STACK"
 )
 
 // Phase is how far an operation has come. The order is Forward, (Waiting,) Cleanup when all goes well; Forward, Stopping, Rollback or Revert, Cleanup when a resource
@@ -114,7 +115,8 @@ type Operation struct {
 	Nested    bool        // part of the update of the stack around it: Waiting comes before Cleanup
 	// RetainExceptOnCreate treats every Retain policy as RetainExceptOnCreate.
 	RetainExceptOnCreate bool
-	Caller               string // ARN of who asked
+	Caller               string            // ARN of who asked
+	Import               map[string]string // physical ids of what is brought in, by logical id
 }
 
 // Step is the work a resource waits for; the resource loop does it.
@@ -126,6 +128,7 @@ const (
 	StepUpdate  Step = "update"
 	StepSettle  Step = "settle"
 	StepDelete  Step = "delete"
+	StepImport  Step = "import"
 	StepDiscard Step = "discard" // delete the doomed versions, keep the current one
 )
 
@@ -156,6 +159,7 @@ type Resource struct {
 	Altered   *Version  // what became of Before in place, by an update that failed, before it was to be replaced
 	Held      []string  // logical ids that the version before a change depended on, until the change is complete
 	Doomed    []Version // versions to delete
+	Adopted   bool      // the running operation has brought it in: its way back lets go of it
 	Reverting bool      // the running update, or the one that failed, goes back to Before
 }
 
@@ -211,6 +215,7 @@ type ChangeSet struct {
 	OnFailure       string // OnStackFailure
 	IncludeNested   bool
 	ImportExisting  bool
+	Import          map[string]string // physical ids of what is brought in, by logical id
 	Mode            string
 	Token           string
 	Changes         []Change

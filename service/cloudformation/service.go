@@ -139,7 +139,7 @@ func (s *Service) Loops() []loop.Loop {
 		{
 			Name: "stack resources", Workers: parallel, Reconcile: s.work,
 			List: func(r *store.Snapshot) []string {
-				return waiting(r, StepCreate, StepUpdate, StepSettle, StepDelete, StepDiscard)
+				return waiting(r, StepCreate, StepUpdate, StepSettle, StepDelete, StepDiscard, StepImport)
 			},
 			Keys: resourceKeys,
 		},

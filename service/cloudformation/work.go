@@ -68,6 +68,8 @@ func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
 		return t.settle(ctx)
 	case StepDelete:
 		return t.remove(ctx)
+	case StepImport:
+		return t.adopt(ctx)
 	case StepDiscard:
 		return t.discard(ctx)
 	}
