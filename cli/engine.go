@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +40,7 @@ func (a *app) engineCommand(serve func(context.Context) error) *cobra.Command {
 		}
 		return a.engineStatus()
 	}
-	cmd.AddCommand(start,
+	cmd.AddCommand(start, a.runCommand(),
 		&cobra.Command{
 			Use: "stop", Short: "Stop the engine and every task; what it knows is kept", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
@@ -72,6 +71,34 @@ func (a *app) engineCommand(serve func(context.Context) error) *cobra.Command {
 	return cmd
 }
 
+// runCommand is the engine in the foreground, for who supervises it: a container, or a
+// service manager.
+func (a *app) runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "run", Short: "Run the engine in the foreground, until it gets SIGTERM or ^C", Args: cobra.NoArgs,
+		Long: "Run the engine in the foreground, until it gets SIGTERM or ^C. Its log is in engine.log of the state directory.",
+	}
+	set, apply := engineFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		chosen, err := a.writeSettings(func(s *settings) { apply(cmd, s, set) })
+		if err != nil {
+			return err
+		}
+		if err := sandbox.Run(cmd.Context(), a.sandbox(chosen)); err != nil {
+			return &codedError{exitNoEngine, fmt.Errorf("run the engine: %w", err)}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// sandbox is what the engine's processes are started by.
+func (a *app) sandbox(set settings) sandbox.Config {
+	return sandbox.Config{
+		Dir: a.home, Engine: []string{"engine", "serve"}, Version: Version, WithoutRunc: set.Simulated, Ephemeral: set.Ephemeral,
+	}
+}
+
 // startEngine starts the engine if it does not run; fresh says that it did.
 func (a *app) startEngine(change func(*settings)) (fresh bool, err error) {
 	if st, err := sandbox.StatusOf(a.home); err == nil && st.Running {
@@ -81,13 +108,7 @@ func (a *app) startEngine(change func(*settings)) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		return false, err
-	}
-	_, err = sandbox.Start(sandbox.Config{
-		Dir: a.home, Engine: []string{"engine", "serve"}, Binary: binary, Version: Version, WithoutRunc: set.Simulated, Ephemeral: set.Ephemeral,
-	})
+	_, err = sandbox.Start(a.sandbox(set))
 	if errors.Is(err, sandbox.ErrRunning) {
 		return false, nil
 	}

@@ -47,6 +47,7 @@ type settings struct {
 	Memory       int     `json:"memory,omitempty"`
 	StrictQuotas bool    `json:"strictQuotas,omitempty"`
 	Ephemeral    bool    `json:"ephemeral,omitempty"`
+	Record       string  `json:"record,omitempty"`
 	Debug        bool    `json:"debug,omitempty"`
 }
 
@@ -121,6 +122,9 @@ func (a *app) writeSettings(change func(*settings)) (settings, error) {
 	set, err := a.readSettings()
 	if err != nil {
 		return set, err
+	}
+	if record, ok := os.LookupEnv("SLIPWAY_RECORD"); ok {
+		set.Record = record
 	}
 	if auth, ok := os.LookupEnv("SLIPWAY_AUTH"); ok {
 		set.AnyAuth = auth == anyAuth

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"strings"
+	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -24,6 +25,7 @@ func (e *Engine) handler() http.Handler {
 		writeJSON(w, awsapi.Coverage(e.apis...))
 	})
 	mux.Handle(resetPath, e.mux.Guard(e.reset))
+	mux.Handle(forwardPath, e.mux.GuardRead(e.forward))
 	mux.Handle(agent.CallbackPath, e.callbacks)
 	e.chaosHandlers(mux)
 	e.meshHandlers(mux)
@@ -63,10 +65,12 @@ func (e *Engine) server() *http.Server {
 }
 
 // clientAddress is what clients put into URLs: a name for the usual address,
-// since the names below localhost that some operations want resolve too.
+// since the names below localhost that some operations want resolve too. An engine that
+// listens everywhere is in a container whose port is published.
 func clientAddress(listen string) string {
-	if port, ok := strings.CutPrefix(listen, "127.0.0.1:"); ok {
-		return net.JoinHostPort("localhost", port)
+	at, err := netip.ParseAddrPort(listen)
+	if err == nil && (at.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || at.Addr().IsUnspecified()) {
+		return net.JoinHostPort("localhost", strconv.Itoa(int(at.Port())))
 	}
 	return listen
 }

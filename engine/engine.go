@@ -248,7 +248,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		e.loops = append(e.loops, s.Loops()...)
 	}
 	e.mux = awsapi.NewMux(awsapi.Config{
-		Credentials: credentials(e.store), DefaultScope: e.scope(), AnyAuth: e.set.AnyAuth, Log: e.log,
+		Credentials: credentials(e.store), DefaultScope: e.scope(), AnyAuth: e.set.AnyAuth, Log: e.log, Observe: e.observer(),
 	}, e.apis...)
 	return nil
 }

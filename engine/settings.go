@@ -46,6 +46,8 @@ type Settings struct {
 	StrictQuotas bool `json:"strictQuotas,omitempty"`
 	// Ephemeral state is gone with the engine: it need not survive the power.
 	Ephemeral bool `json:"ephemeral,omitempty"`
+	// Record is a file to which what clients call is appended, see record.go.
+	Record string `json:"record,omitempty"`
 	// Debug logs more.
 	Debug bool `json:"debug,omitempty"`
 

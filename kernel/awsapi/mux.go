@@ -23,6 +23,7 @@ type Config struct {
 	Log          *slog.Logger                                // nil: discard
 	Now          func() time.Time                            // nil: time.Now
 	MaxBody      int64                                       // bytes of a request body that is not streamed; 0: 16 MiB
+	Observe      func(Observation)                           // nil: nobody; told of every answered call, by many at once
 }
 
 // Mux is the HTTP handler of the API endpoint: all services at one address.
@@ -59,6 +60,14 @@ func NewMux(c Config, services ...*Service) *Mux {
 	return m
 }
 
+// Observation is one call of an operation that the API's models have.
+type Observation struct {
+	Service, Operation string // names of the models
+	UserAgent          string
+	Implemented        bool
+	Err                error // nil: it was answered with its output
+}
+
 // ServeHTTP answers one API request.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
@@ -69,6 +78,9 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if x.operation != nil {
 		x.operation.meter.observe(time.Since(start), err)
+	}
+	if m.config.Observe != nil && x.service != nil && x.service.model.Operations[x.name] != nil {
+		m.config.Observe(Observation{x.service.name, x.name, r.UserAgent(), x.operation != nil, err})
 	}
 }
 

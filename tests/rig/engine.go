@@ -61,6 +61,9 @@ func New(o Options) (*Engine, error) {
 	}
 	e.env = append(clean(os.Environ()), "SLIPWAY_HOME="+e.Home, "NO_COLOR=1", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
 		"DOCKER_CONFIG="+filepath.Join(e.Folder, "docker"), "REGISTRY_AUTH_FILE="+filepath.Join(e.Folder, "auth.json"))
+	if record := os.Getenv("SLIPWAY_RECORD"); record != "" {
+		e.env = append(e.env, "SLIPWAY_RECORD="+record) // what clients call, for design/compatibility.md
+	}
 	if o.Ordinary {
 		return e, e.giveAway()
 	}

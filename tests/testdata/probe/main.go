@@ -4,17 +4,23 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "talk" {
+		talk()
+		return
+	}
 	if len(os.Args) < 3 {
-		fmt.Println("usage: probe dial|hear|resolve|proxy ADDRESS...")
+		fmt.Println("usage: probe talk | dial|hear|resolve|proxy ADDRESS...")
 		os.Exit(2)
 	}
 	looks := map[string]func(context.Context, string) (string, error){"dial": dial, "hear": hear, "resolve": resolve, "proxy": proxy}
@@ -32,6 +38,32 @@ func main() {
 		select {}
 	}
 	os.Exit(code)
+}
+
+// talk says how large its terminal is, answers lines, and leaves at "bye".
+func talk() {
+	size := func() string {
+		var s struct{ Rows, Columns, X, Y uint16 }
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, 1, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&s))); errno != 0 {
+			return "no terminal"
+		}
+		return fmt.Sprint(s.Rows, "x", s.Columns)
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		switch lines.Text() {
+		case "bye":
+			return
+		case "size":
+			fmt.Println("size", size())
+		case "flood":
+			for i := range 20_000 {
+				fmt.Printf("line %d of the flood\n", i)
+			}
+		default:
+			fmt.Println("heard", lines.Text())
+		}
+	}
+	fmt.Println("end of input")
 }
 
 func dial(ctx context.Context, to string) (string, error) {
