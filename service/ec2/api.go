@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
 
-// API is the service with its operations. Operations on instances, and what
+// API is the service with its operations. Those that make instances, and what
 // cannot be enforced here (peering, network ACLs of users, IPv6, flow logs), are
 // not among them.
 func (s *Service) API() *awsapi.Service {
@@ -48,7 +48,6 @@ func (s *Service) API() *awsapi.Service {
 	handle(a, "CreateNatGateway", s.CreateNatGateway)
 	handle(a, "DeleteNatGateway", s.DeleteNatGateway)
 	handle(a, "DescribeNatGateways", s.DescribeNatGateways)
-	handle(a, "DescribeVpnGateways", s.DescribeVpnGateways)
 
 	handle(a, "AllocateAddress", s.AllocateAddress)
 	handle(a, "ReleaseAddress", s.ReleaseAddress)
@@ -83,12 +82,14 @@ func (s *Service) API() *awsapi.Service {
 	handle(a, "ModifyNetworkInterfaceAttribute", s.ModifyNetworkInterfaceAttribute)
 
 	handle(a, "DescribeNetworkAcls", s.DescribeNetworkAcls)
+	handle(a, "DescribeDhcpOptions", s.DescribeDhcpOptions)
 	handle(a, "DescribeAvailabilityZones", s.DescribeAvailabilityZones)
 	handle(a, "DescribeRegions", s.DescribeRegions)
 	handle(a, "DescribeAccountAttributes", s.DescribeAccountAttributes)
 	handle(a, "CreateTags", s.CreateTags)
 	handle(a, "DeleteTags", s.DeleteTags)
 	handle(a, "DescribeTags", s.DescribeTags)
+	absents(a)
 	return a
 }
 

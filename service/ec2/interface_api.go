@@ -21,16 +21,24 @@ func interfaceFields(r store.Reader, i Interface) map[string][]string {
 		"group-id": i.Groups, "group-name": names, "interface-type": one(i.Type), "mac-address": one(i.MAC), "owner-id": one(i.Scope.Account),
 		"private-ip-address": one(i.IP), "addresses.private-ip-address": one(i.IP), "addresses.primary": flag(true), "private-dns-name": one(i.PrivateDNSName),
 		"requester-managed": flag(i.Requester), "source-dest-check": flag(!i.NoSourceCheck), "status": one(i.status()), "requester-id": nil,
-		"association.public-ip": nil, "association.allocation-id": nil, "association.association-id": nil, "attachment.instance-id": nil, "attachment.attachment-id": nil, "attachment.status": nil,
+		"availability-zone-id": one(zoneID(i.Scope.Region, i.AZ)), "ipv6-addresses.ipv6-address": nil, "operator.managed": flag(false), "operator.principal": nil,
+		"association.public-ip": nil, "association.public-dns-name": nil, "association.ip-owner-id": nil, "association.allocation-id": nil, "association.association-id": nil,
+		"addresses.association.public-ip": nil, "addresses.association.owner-id": nil, "attachment.instance-id": nil, "attachment.instance-owner-id": nil,
+		"attachment.attachment-id": nil, "attachment.status": nil, "attachment.attach-time": nil, "attachment.device-index": nil, "attachment.delete-on-termination": nil,
 	}
-	if ip := publicIP(r, i); ip != "" {
-		f["association.public-ip"] = one(ip)
+	out := i.api(r)
+	if as := out.Association; as != nil {
+		f["association.public-ip"], f["addresses.association.public-ip"] = one(*as.PublicIp), one(*as.PublicIp)
+		f["association.ip-owner-id"], f["addresses.association.owner-id"] = one(*as.IpOwnerId), one(*as.IpOwnerId)
+		f["association.public-dns-name"] = one(*as.PublicDnsName)
+		if as.AllocationId != nil {
+			f["association.allocation-id"], f["association.association-id"] = one(*as.AllocationId), one(*as.AssociationId)
+		}
 	}
-	for a := range Addresses.By(r, "interface", i.key()) {
-		f["association.allocation-id"], f["association.association-id"] = one(a.ID), one(a.AssociationID)
-	}
-	if i.Requester {
-		f["attachment.status"] = one("attached")
+	if at := out.Attachment; at != nil {
+		f["requester-id"] = one(*out.RequesterId)
+		f["attachment.attachment-id"], f["attachment.instance-owner-id"] = one(*at.AttachmentId), one(*at.InstanceOwnerId)
+		f["attachment.status"], f["attachment.device-index"], f["attachment.delete-on-termination"] = one("attached"), one("1"), flag(false)
 	}
 	return f
 }
@@ -180,8 +188,13 @@ func (i Interface) api(r store.Reader) ec2api.NetworkInterface {
 	}
 	if i.Requester {
 		out.RequesterId = &i.Scope.Account
+		owner := "amazon-aws"
+		if i.Type == "load_balancer" {
+			owner = "amazon-elb"
+			out.RequesterId = &owner
+		}
 		out.Attachment = &ec2api.NetworkInterfaceAttachment{
-			AttachmentId: new("eni-attach-" + strings.TrimPrefix(i.ID, "eni-")), DeleteOnTermination: new(false), DeviceIndex: new(int32(1)), Status: "attached", InstanceOwnerId: new("amazon-aws"),
+			AttachmentId: new("eni-attach-" + strings.TrimPrefix(i.ID, "eni-")), DeleteOnTermination: new(false), DeviceIndex: new(int32(1)), Status: "attached", InstanceOwnerId: &owner,
 		}
 	}
 	if ip := publicIP(r, i); ip != "" {

@@ -42,7 +42,7 @@ var vpcKind = &kind[VPC]{
 		return map[string][]string{
 			"vpc-id": one(v.ID), "cidr": one(v.CIDRs[0].Block), "cidr-block-association.cidr-block": blocks,
 			"cidr-block-association.association-id": associations, "cidr-block-association.state": one("associated"),
-			"state": one("available"), "is-default": flag(false), "isDefault": flag(false), "owner-id": one(v.Scope.Account), "dhcp-options-id": one("default"),
+			"state": one("available"), "is-default": flag(false), "isDefault": flag(false), "owner-id": one(v.Scope.Account), "dhcp-options-id": one(dhcpOptions(v.Scope)),
 		}
 	},
 }
@@ -183,7 +183,7 @@ func (s *Service) DescribeVpcs(ctx context.Context, in *ec2api.DescribeVpcsInput
 func (v VPC) api(state ec2api.VpcState) ec2api.Vpc {
 	out := ec2api.Vpc{
 		OwnerId: &v.Scope.Account, InstanceTenancy: ec2api.Tenancy(v.Tenancy), IsDefault: new(false), Tags: apiTags(v.Tags),
-		VpcId: &v.ID, State: state, CidrBlock: &v.CIDRs[0].Block, DhcpOptionsId: new("default"),
+		VpcId: &v.ID, State: state, CidrBlock: &v.CIDRs[0].Block, DhcpOptionsId: new(dhcpOptions(v.Scope)),
 	}
 	for _, c := range v.CIDRs {
 		out.CidrBlockAssociationSet = append(out.CidrBlockAssociationSet, c.api("associated"))
