@@ -239,7 +239,8 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	stacks := cloudformation.New(cloudformation.Config{
 		Store: e.store, Log: e.log, Types: types, StrictQuotas: e.set.StrictQuotas, Endpoint: "http://" + clientAddress(e.set.API),
 		Parameter: templateParameter(e.store, e.ssm), Resolve: dynamicReference(e.store, e.ssm),
-		Fetch: templateAt(e.objects),
+		Transport: &http.Transport{DialContext: e.host.Dial, MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute},
+		Fetch:     templateAt(e.objects),
 	})
 	e.callbacks = stacks.Callbacks()
 	services = append(services, stacks)

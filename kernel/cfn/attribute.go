@@ -40,6 +40,9 @@ func leaves(name string, typ reflect.Type) []string {
 // HasAttribute reports whether GetAtt answers a name.
 func (t Type) HasAttribute(name string) bool {
 	for _, f := range t.schema.fields {
+		if f.open {
+			return true
+		}
 		if !f.answers() {
 			continue
 		}
@@ -76,6 +79,11 @@ func (t Type) Attribute(in Instance, name string) (any, bool) {
 	}
 	if v, ok := state[name]; ok {
 		return v, v != nil
+	}
+	for _, f := range t.schema.fields {
+		if open, _ := state[f.name].(map[string]any); f.open && open[name] != nil {
+			return open[name], true
+		}
 	}
 	var at any = state
 	for part := range strings.SplitSeq(name, ".") {

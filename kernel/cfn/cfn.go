@@ -16,6 +16,8 @@
 //	id          the physical id, which Ref answers; exactly one string field. A property that is the id is createOnly too.
 //	createOnly  a change of the property replaces the resource
 //	readOnly    not a property: an attribute for GetAtt, filled in by Create and Read
+//	rest        a map that takes every property which no other field has
+//	open        a map whose keys GetAtt answers, whatever they are
 //	kept        neither a property nor an attribute: what the handler keeps for itself between its calls
 //	attribute   a property that GetAtt answers too
 //	required    must be present; on fields of nested structs too

@@ -33,7 +33,7 @@ func (t Type) Check(properties map[string]any) error {
 // CheckNames validates what can be known before intrinsic functions are resolved: that every property exists and every required one is given.
 func (t Type) CheckNames(properties map[string]any) error {
 	for _, name := range sortedKeys(properties) {
-		if f := t.schema.byName[name]; f == nil || !f.writable() {
+		if f := t.schema.byName[name]; (f == nil || !f.writable()) && t.schema.rest == nil {
 			return &PropertyError{Message: "Encountered unsupported property " + name}
 		}
 	}
@@ -81,14 +81,20 @@ func (d *decoder) mismatch(path, want string, got any) {
 
 // object decodes a map into a struct.
 func (d *decoder) object(s *schema, path string, m map[string]any, v reflect.Value) {
+	rest := map[string]any{}
 	for _, name := range sortedKeys(m) {
 		f := s.byName[name]
 		switch {
+		case s.rest != nil && (f == nil || !f.writable()):
+			rest[name] = plain(m[name])
 		case f == nil || !f.writable():
 			d.fault(path, "extraneous key [%s] is not permitted", name)
 		case m[name] != nil:
 			d.value(path+"/"+name, m[name], f.value(v))
 		}
+	}
+	if len(rest) > 0 {
+		s.rest.value(v).Set(reflect.ValueOf(rest))
 	}
 	for _, f := range s.fields {
 		if f.required && m[f.name] == nil {

@@ -17,6 +17,8 @@ type Request struct {
 	Token string
 	// PhysicalID is empty during Create.
 	PhysicalID string
+	// Operation names the stack operation; Type is the resource's type as the template names it.
+	Operation, Type string
 	// Reverting: this is an update that brings back what was before.
 	Reverting bool
 	// Skip are resources of a nested stack that are left as they are when it is brought back.

@@ -12,6 +12,7 @@ type schema struct {
 	fields []*field
 	byName map[string]*field
 	id     *field
+	rest   *field // takes the properties that no other field has
 }
 
 type field struct {
@@ -25,6 +26,7 @@ type field struct {
 	writeOnly bool
 	attribute bool
 	kept      bool
+	open      bool
 }
 
 func (f *field) value(v reflect.Value) reflect.Value { return v.FieldByIndex(f.index) }
@@ -81,6 +83,10 @@ func fieldsOf(t reflect.Type, seen []reflect.Type) (*schema, error) {
 				f.create = true
 			case "readOnly":
 				f.readOnly = true
+			case "rest":
+				s.rest, f.readOnly, f.kept = f, true, true
+			case "open":
+				f.open = true
 			case "kept":
 				f.readOnly, f.kept = true, true
 			case "required":
@@ -151,7 +157,7 @@ func checkKind(t reflect.Type, seen []reflect.Type) error {
 func (s *schema) carryOver(before, after reflect.Value, properties map[string]any) {
 	for _, f := range s.fields {
 		_, set := properties[f.name]
-		if f.id || f.readOnly || (f.create && !set) {
+		if f.id || (f.readOnly && f != s.rest) || (f.create && !set) {
 			f.value(after).Set(f.value(before))
 		}
 	}

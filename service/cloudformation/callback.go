@@ -146,5 +146,8 @@ func (s *Service) Callbacks() http.Handler {
 }
 
 func (s *Service) heard(c callback, message map[string]any) error {
+	if c.Kind == responseCallback {
+		return s.answer(c, message)
+	}
 	return s.told(c, message)
 }

@@ -20,7 +20,7 @@ func (s *Service) detect(ctx context.Context, st Stack, rows []Resource) []Drift
 
 func (s *Service) detectOne(ctx context.Context, st Stack, row Resource) Drift {
 	d := Drift{Stack: row.Stack, LogicalID: row.LogicalID, PhysicalID: row.PhysicalID, Type: row.Type, Status: "NOT_CHECKED", At: now()}
-	typ, ok := s.types[row.Type]
+	typ, ok := s.lookup(row.Type)
 	if !ok || typ.Intangible() {
 		return d
 	}

@@ -39,7 +39,7 @@ func (e environment) GetAtt(id, attribute string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("resource %s is not there yet", id)
 	}
-	t, known := e.s.types[row.Type]
+	t, known := e.s.lookup(row.Type)
 	if !known {
 		return nil, &template.Error{Message: "Template format error: Unrecognized resource types: [" + row.Type + "]"}
 	}

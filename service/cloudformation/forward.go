@@ -121,7 +121,7 @@ const replacing = "Requested update requires the creation of a new physical reso
 
 // change compares a resource that exists with what it shall be.
 func (p *progress) change(row Resource, next Version, props map[string]any) {
-	t := p.s.types[row.Type]
+	t := p.s.typeOf(row.Type)
 	plan := compare(t, row.Version, next, props)
 	before := row.Version
 	if row.Before != nil && row.Origin != "" { // an update that failed before was not rolled back

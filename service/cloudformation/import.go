@@ -27,7 +27,7 @@ func (s *Service) imports(r store.Reader, st Stack, bound *template.Bound, given
 		if res == nil || res.Type != typeName || !bound.Holds(res.Condition) {
 			return nil, invalid("Resources [%s] of type %s in ResourcesToImport are not found in the template", id, typeName)
 		}
-		typ := s.types[typeName]
+		typ := s.typeOf(typeName)
 		if typ.Intangible() || typeName == stackType {
 			return nil, invalid("ResourceTypes [%s] are not supported for Import", typeName)
 		}
@@ -93,7 +93,7 @@ func (s *Service) existing(ctx context.Context, st Stack, bound *template.Bound,
 	out := map[string]string{}
 	var unprotected []string
 	for _, c := range changes {
-		typ, ok := s.types[c.Type]
+		typ, ok := s.lookup(c.Type)
 		if c.Action != "Add" || c.Named == "" || !ok || typ.Intangible() {
 			continue
 		}
@@ -118,7 +118,7 @@ func (s *Service) existing(ctx context.Context, st Stack, bound *template.Bound,
 
 // named is the name that a template gives a resource which is not there yet; empty when it gives none, or none that is known before it is made.
 func (s *Service) named(typ string, props map[string]any) string {
-	t := s.types[typ]
+	t := s.typeOf(typ)
 	if !t.CustomNamed(props) {
 		return ""
 	}

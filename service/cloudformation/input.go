@@ -74,7 +74,7 @@ func (s *Service) check(t *template.Template) error {
 		return err
 	}
 	return clientError(t.CheckAttributes(func(id, typ, attribute string) error {
-		if known, ok := s.types[typ]; !ok || known.HasAttribute(attribute) {
+		if known, ok := s.lookup(typ); !ok || known.HasAttribute(attribute) {
 			return nil
 		}
 		return &template.Error{Message: noAttribute(id, attribute)}
@@ -85,7 +85,7 @@ func (s *Service) check(t *template.Template) error {
 func (s *Service) recognise(resources []*template.Resource, matters func(*template.Resource) bool) error {
 	var unknown []string
 	for _, r := range resources {
-		if _, ok := s.types[r.Type]; !ok && matters(r) {
+		if _, ok := s.lookup(r.Type); !ok && matters(r) {
 			unknown = append(unknown, r.Type)
 		}
 	}

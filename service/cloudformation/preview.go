@@ -74,7 +74,7 @@ func (s *Service) previewOne(env environment, d Deployment, bound *template.Boun
 	if row.Type != res.Type {
 		return Change{}, invalid("Update of resource type is not permitted. The new template modifies resource type of the following resources: [%s]", id)
 	}
-	c := compare(s.types[row.Type], row.Version, next, props)
+	c := compare(s.typeOf(row.Type), row.Version, next, props)
 	if !c.any() {
 		return Change{}, nil
 	}

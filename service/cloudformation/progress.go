@@ -131,6 +131,9 @@ func (p *progress) finish(status, reason string) {
 		p.stack.LastOperation = p.op.ID
 	}
 	Operations.Delete(p.tx, p.op.Stack)
+	for a := range Answers.List(p.tx, p.op.Stack+"/") {
+		Answers.Delete(p.tx, Answers.Key(a))
+	}
 	p.pruneTemplates()
 	p.pruneEvents()
 	p.ended = true

@@ -6,11 +6,12 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 )
 
-// Resources are the types CloudFormation has itself: nested stacks, wait conditions, and a placeholder without any effect.
+// Resources are the types CloudFormation has itself: nested stacks, wait conditions, custom resources, and a placeholder without any effect.
 func (s *Service) Resources() []cfn.Type {
 	return []cfn.Type{
 		cfn.Of("AWS::CDK::Metadata", placeholder[cdkMetadata]{func(p *cdkMetadata) *string { return &p.ID }}),
 		cfn.Of(stackType, nestedStacks{s}),
+		cfn.Of(customType, customResources{s}),
 		cfn.Of(handleType, waitHandles{s}),
 		cfn.Of(conditionType, waitConditions{s}),
 	}

@@ -307,12 +307,13 @@ var (
 	Detections = store.NewTable("cloudformation/detection", func(d Detection) string { return d.Stack + "/" + d.ID })
 	Signals    = store.NewTable("cloudformation/signal", func(s Signal) string { return s.Target + "/" + digest(s.UniqueID) })
 	Secrets    = store.NewTable("cloudformation/secret", func(s Secret) string { return s.Name })
+	Answers    = store.NewTable("cloudformation/answer", func(a Answer) string { return a.Stack + "/" + a.LogicalID + "/" + a.Request })
 	ChangeSets = store.NewTable("cloudformation/changeset", func(c ChangeSet) string { return c.Stack + "/" + c.Name })
 )
 
 // Tables lists the tables of this service.
 func Tables() []store.Schema {
-	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets, Drifts, Detections, Signals, Secrets}
+	return []store.Schema{Stacks, Templates, Operations, Resources, Events, Sequences, ChangeSets, Drifts, Detections, Signals, Secrets, Answers}
 }
 
 // Key is the stack's primary key.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -45,6 +46,8 @@ type Config struct {
 	Zones func(region string) []string
 	// Endpoint is the address of the API, "http://localhost:4566" when it is empty: wait condition handles are addresses below it.
 	Endpoint string
+	// Transport carries requests to the providers of custom resources; nil means http.DefaultTransport.
+	Transport http.RoundTripper
 	// Parallel is how many resources are worked on at once, over all stacks; 0 means 64.
 	Parallel int
 }

@@ -81,15 +81,16 @@ func tell(t *testing.T, file string) {
 
 // story is one service with its fake cloud, and what was said so far.
 type story struct {
-	t     *testing.T
-	files map[string]string
-	store *store.Store
-	cloud *cloud
-	svc   *Service
-	ctx   context.Context
-	out   strings.Builder
-	seen  map[string]int64 // events shown, by stack
-	stop  func()
+	t        *testing.T
+	files    map[string]string
+	store    *store.Store
+	cloud    *cloud
+	provider *provider
+	svc      *Service
+	ctx      context.Context
+	out      strings.Builder
+	seen     map[string]int64 // events shown, by stack
+	stop     func()
 }
 
 func newStory(t *testing.T, files map[string]string) *story {
@@ -106,6 +107,8 @@ func newStory(t *testing.T, files map[string]string) *story {
 		}
 		return text, nil
 	}
+	s.provider = &provider{story: s, answers: map[string]string{}, urls: map[string]string{}}
+	s.svc.Transport = s.provider
 	s.stop = runLoops(s.svc)
 	return s
 }

@@ -154,7 +154,7 @@ func (s *Service) summarize(t *template.Template, out *api.GetTemplateSummaryOut
 		}
 	}
 	for _, name := range out.ResourceTypes {
-		if typ, ok := s.types[name]; ok {
+		if typ, ok := s.lookup(name); ok {
 			out.ResourceIdentifierSummaries = append(out.ResourceIdentifierSummaries, api.ResourceIdentifierSummary{
 				ResourceType: &name, LogicalResourceIds: ids[name], ResourceIdentifiers: []string{typ.IDProperty()},
 			})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (s *Service) work(ctx context.Context, key string) (time.Duration, error) {
 	if err != nil || row.Step == "" {
 		return 0, nil
 	}
-	t := task{s: s, key: key, row: row, typ: s.types[row.Type]}
+	t := task{s: s, key: key, row: row, typ: s.typeOf(row.Type)}
 	if t.typ.Name() == "" {
 		return 0, t.unknownType()
 	}
@@ -95,7 +96,7 @@ func (t task) context(ctx context.Context, v Version) context.Context {
 	maps.Copy(tags, t.stackTags(v))
 	return cfn.With(ctx, cfn.Request{
 		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags, Signals: v.Signals,
-		Reverting: t.row.Reverting, Skip: skipped(t.op.Skip, t.row.LogicalID),
+		Operation: t.op.ID, Type: t.row.Type, Reverting: t.row.Reverting, Skip: skipped(t.op.Skip, t.row.LogicalID),
 	})
 }
 
@@ -164,6 +165,9 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 	}
 	t.tell(err)
 	return t.again(settled || err != nil), t.write(func(tx *store.Tx, r *Resource, op Operation) {
+		if t.row.Step == StepUpdate && in.ID != r.PhysicalID {
+			superseded(r)
+		}
 		r.PhysicalID = in.ID
 		if len(in.State) > 0 {
 			r.State = in.State
@@ -174,6 +178,15 @@ func (t task) made(ctx context.Context, in cfn.Instance, err error, initiated st
 		r.Step, r.Since = StepSettle, now()
 		t.conclude(tx, r, op, settled, err)
 	})
+}
+
+// superseded keeps the version of a resource whose update in place made another one: it is deleted when the update is complete.
+func superseded(r *Resource) {
+	if r.Before != nil && !r.Reverting {
+		r.Origin = Replaced
+		return
+	}
+	r.Doomed = append(slices.Clone(r.Doomed), r.Version)
 }
 
 func (t task) settle(ctx context.Context) (time.Duration, error) {
