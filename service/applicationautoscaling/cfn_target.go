@@ -3,6 +3,7 @@ package applicationautoscaling
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type targetProps struct {
 	RoleARN           *string
 	ScheduledActions  []actionProps
 	SuspendedState    *api.SuspendedState
+	Tags              []cfn.Tag
 	Id                string `cfn:"id,readOnly"` //nolint:revive // AWS's name
 }
 
@@ -59,7 +61,7 @@ func (p *targetProps) id() string {
 // put registers the target and its scheduled actions, and deletes those that
 // were there before and are not any more.
 func (h targetResource) put(ctx context.Context, p *targetProps, before []actionProps) error {
-	_, err := h.s.RegisterScalableTarget(ctx, &api.RegisterScalableTargetInput{
+	out, err := h.s.RegisterScalableTarget(ctx, &api.RegisterScalableTargetInput{
 		ServiceNamespace: p.ServiceNamespace, ResourceId: &p.ResourceId, ScalableDimension: p.ScalableDimension,
 		MinCapacity: p.MinCapacity, MaxCapacity: p.MaxCapacity, RoleARN: p.RoleARN, SuspendedState: p.SuspendedState,
 	})
@@ -67,6 +69,13 @@ func (h targetResource) put(ctx context.Context, p *targetProps, before []action
 		return err
 	}
 	p.Id = p.id()
+	req, _ := cfn.From(ctx)
+	if err := h.s.retag(ctx, *out.ScalableTargetARN, func(tags map[string]string) {
+		clear(tags)
+		maps.Copy(tags, req.AllTags(p.Tags))
+	}); err != nil {
+		return err
+	}
 	wanted := map[string]bool{}
 	for _, a := range p.ScheduledActions {
 		wanted[a.ScheduledActionName] = true
@@ -125,6 +134,7 @@ func (h targetResource) Read(ctx context.Context, p *targetProps) error {
 		return store.ErrNotFound
 	}
 	p.MinCapacity, p.MaxCapacity, p.RoleARN = new(int32(t.Min)), new(int32(t.Max)), &t.RoleARN
+	p.Tags = cfn.TagsOf(t.Tags)
 	return nil
 }
 

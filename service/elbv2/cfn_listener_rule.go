@@ -15,6 +15,7 @@ type ruleProperties struct {
 	Conditions  []elbv2api.RuleCondition `cfn:"required"`
 	Actions     []elbv2api.Action        `cfn:"required"`
 	Transforms  []elbv2api.RuleTransform
+	Tags        []cfn.Tag
 	RuleArn     string `cfn:"id,readOnly"`
 	IsDefault   bool   `cfn:"readOnly"`
 }
@@ -24,7 +25,7 @@ type ruleResource struct{ *Service }
 func (r ruleResource) Create(ctx context.Context, p *ruleProperties) error {
 	req, _ := cfn.From(ctx)
 	out, err := r.CreateRule(ctx, &elbv2api.CreateRuleInput{
-		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagList(req.AllTags(nil)),
+		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagList(req.AllTags(p.Tags)),
 	})
 	if err != nil {
 		return err
@@ -39,6 +40,7 @@ func (r ruleResource) Read(_ context.Context, p *ruleProperties) error {
 		return store.ErrNotFound
 	}
 	p.ListenerArn, p.Priority, p.Conditions, p.Actions, p.IsDefault = u.ListenerARN, new(int32(u.Priority)), u.Conditions, u.Actions, u.Default
+	p.Tags = cfn.TagsOf(u.Tags)
 	return nil
 }
 
@@ -50,7 +52,10 @@ func (r ruleResource) Update(ctx context.Context, before, after *ruleProperties)
 		}
 	}
 	_, err := r.ModifyRule(ctx, &elbv2api.ModifyRuleInput{RuleArn: &after.RuleArn, Conditions: after.Conditions, Actions: after.Actions, Transforms: after.Transforms})
-	return err
+	if err != nil {
+		return err
+	}
+	return r.setTags(ctx, after.RuleArn, after.Tags)
 }
 
 func (r ruleResource) Delete(ctx context.Context, p *ruleProperties) error {
