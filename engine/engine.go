@@ -38,6 +38,7 @@ import (
 	"github.com/slipway-dev/slipway/service/ecr"
 	"github.com/slipway-dev/slipway/service/ecs"
 	"github.com/slipway-dev/slipway/service/elbv2"
+	"github.com/slipway-dev/slipway/service/eventbridge"
 	"github.com/slipway-dev/slipway/service/iam"
 	"github.com/slipway-dev/slipway/service/logs"
 	"github.com/slipway-dev/slipway/service/s3"
@@ -151,7 +152,7 @@ func tables() []store.Schema {
 	var all []store.Schema
 	for _, t := range [][]store.Schema{
 		agent.Tables(), iam.Tables(), sts.Tables(), s3.Tables(), ssm.Tables(), ec2.Tables(), logs.Tables(), ecr.Tables(),
-		servicediscovery.Tables(), appmesh.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), cloudformation.Tables(),
+		servicediscovery.Tables(), appmesh.Tables(), elbv2.Tables(), ecs.Tables(), cloudwatch.Tables(), applicationautoscaling.Tables(), eventbridge.Tables(), cloudformation.Tables(),
 	} {
 		all = append(all, t...)
 	}
@@ -230,6 +231,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		appmesh.New(appmesh.Config{Store: e.store, Log: e.log, StrictQuotas: e.set.StrictQuotas}),
 		balancers,
 		e.ecs,
+		eventbridge.New(eventbridge.Config{Store: e.store, Log: e.log, Lines: logService, Tasks: e.ecs, AnyAuth: e.set.AnyAuth}),
 	}
 	services = append(services, e.monitoring(readings)...)
 	var types []cfn.Type

@@ -47,7 +47,7 @@ var rules = []struct {
 // it. A folder within a service that looks at other services has its own place.
 var serviceOrder = []string{
 	"iam", "sts", "s3", "ssm", "ec2", "logs", "ecr", "servicediscovery", "appmesh", "elbv2", "cloudwatch", "ecs", "cloudwatch/collect",
-	"applicationautoscaling", "cloudformation",
+	"applicationautoscaling", "eventbridge", "cloudformation",
 }
 
 // place is a folder's position in serviceOrder: its own, or its service's.

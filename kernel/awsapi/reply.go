@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/slipway-dev/slipway/kernel/awsapi/codec"
@@ -163,7 +164,8 @@ func (m *Mux) replyREST(x *exchange, plan *codec.Plan, v reflect.Value) error {
 	if name == "" {
 		name = payload.Plan.Shape.Name
 	}
-	m.write(x, status, codec.AppendXML([]byte(declaration), name, payload.Plan, pv, ""))
+	body := codec.AppendXML([]byte(declaration), name, payload.Plan, pv, "")
+	m.write(x, status, slices.Insert(body, len(declaration)+1+len(name), []byte(s3Namespace)...))
 	return nil
 }
 

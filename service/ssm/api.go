@@ -2,9 +2,6 @@ package ssm
 
 import (
 	"context"
-	"errors"
-	"strings"
-	"time"
 
 	api "github.com/slipway-dev/slipway/api/ssmapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -55,16 +52,5 @@ func (s *Service) may(ctx context.Context, action, resource string) error {
 	if s.AnyAuth {
 		return nil
 	}
-	c := awsapi.CallerOf(ctx)
-	keys := map[string]string{"aws:securetransport": "true", "aws:currenttime": time.Now().UTC().Format(time.RFC3339), "aws:userid": c.UserID}
-	if ip := awsapi.SourceIP(ctx); ip != "" {
-		keys["aws:sourceip"] = ip
-	}
-	err := iam.Decide(s.Store.Snapshot(), iam.Access{
-		Caller: c.ARN, Action: action, Resource: resource, Owner: c.Account, Region: c.Region, Context: keys,
-	})
-	if no, ok := errors.AsType[*iam.Refusal](err); ok {
-		return fault("AccessDeniedException", "%s", strings.ReplaceAll(no.Message, `"`, ""))
-	}
-	return err
+	return iam.Admit(ctx, s.Store.Snapshot(), action, resource)
 }

@@ -122,6 +122,8 @@ def check(service, names, protocol=None):
         except Exception:
             continue  # this botocore is older than the model
         sent = generate(model.input_shape, 6) if model.input_shape else {}
+        if name == "PutEvents":
+            sent.pop("EndpointId")  # is part of a host's name, which any text is not
         want = generate(model.output_shape, 6) if model.output_shape else {}
         try:
             got = c._make_api_call(name, sent)

@@ -11,11 +11,14 @@ import boto3
 import chapters
 import mesh
 import network
+import objects
+import parameters
 import stacks
 from strict import Strict
 
 TOLD = [
-    network.identity, network.roles, network.vpc, chapters.registry, chapters.logs, chapters.names, mesh.mesh, chapters.balancer, chapters.containers, stacks.stacks,
+    network.identity, network.roles, network.vpc, parameters.parameters, objects.buckets, objects.objects, objects.uploads, objects.versions,
+    chapters.registry, chapters.logs, chapters.names, mesh.mesh, chapters.balancer, chapters.containers, stacks.stacks,
 ]
 
 

@@ -52,13 +52,15 @@ class Strict:
         protocol = op.service_model.resolved_protocol
         body, status = response_dict["body"], response_dict["status_code"]
         headers = {k.lower(): v for k, v in response_dict["headers"].items()}
-        if "x-amzn-requestid" not in headers:
+        if not headers.keys() & {"x-amzn-requestid", "x-amz-request-id"}:
             self.fault("has no x-amzn-requestid")
         self.paths = self.seen.setdefault(self.name, set())
         if protocol == "json":
             self.json(op, body, status)
         elif protocol == "rest-json":
             self.rest(op, body, status, headers)
+        elif protocol == "rest-xml":
+            self.rest_xml(op, body, status, headers)
         else:
             self.xml(op, body, status, protocol)
 
@@ -163,6 +165,42 @@ class Strict:
                 return self.fault(f"no {wrapper}")
             extra = set()
         self.element(shape, [node], "", extra)
+
+    def rest_xml(self, op, body, status, headers):
+        """A document of the answer's members that are in no header, or of one member alone."""
+        if status >= 300:
+            if body:
+                root = xml.fromstring(body)
+                if tag(root) != "Error" or not root.findtext("Code") or not root.findtext("Message") or not root.findtext("RequestId"):
+                    self.fault(f"error document {tag(root)} {[tag(e) for e in root]}")
+            return
+        shape = op.output_shape
+        if shape is None:
+            if body:
+                self.fault("answers with a body, the model has none")
+            return
+        placed = {n: m for n, m in shape.members.items() if m.serialization.get("location")}
+        for name, m in placed.items():
+            where = m.serialization.get("name", name).lower()
+            if m.serialization["location"] == "header" and where in headers:
+                self.paths.add(f".{name}")
+                if m.type_name in ("integer", "long") and not headers[where].isdigit():
+                    self.fault(f".{name} is {headers[where]!r}, the model says {m.type_name}")
+                self.enum(m, headers[where], f".{name}")
+        payload = shape.serialization.get("payload")
+        if payload:
+            shape = shape.members[payload]
+        rest = [n for n in getattr(shape, "members", {}) if payload or n not in placed]
+        if not rest or shape.type_name != "structure":
+            if body and not payload:
+                self.fault("answers with a body, the model has none")
+            return
+        if not body:
+            return self.fault("has no body")
+        root = xml.fromstring(body)
+        if not root.tag.startswith("{http://s3.amazonaws.com/doc/2006-03-01/}"):
+            self.fault(f"namespace of {root.tag}")
+        self.element(shape, [root], "")
 
     def xml_error(self, root, protocol):
         code = root.find(".//{*}Code")
