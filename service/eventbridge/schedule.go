@@ -31,8 +31,9 @@ func parseSchedule(text string) (schedule, error) {
 		unit := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[strings.TrimSuffix(m[2], "s")]
 		return rate(time.Duration(n) * unit), nil
 	}
-	fields, ok := strings.CutPrefix(text, "cron(")
-	if fields, ok = strings.CutSuffix(fields, ")"); !ok || !strings.HasPrefix(text, "cron(") {
+	fields, begins := strings.CutPrefix(text, "cron(")
+	fields, ends := strings.CutSuffix(fields, ")")
+	if !begins || !ends {
 		return nil, errSchedule
 	}
 	return parseCron(strings.Fields(fields))

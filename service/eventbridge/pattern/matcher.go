@@ -48,11 +48,7 @@ func matcherOf(v any) (matcher, error) {
 		case "anything-but":
 			return anythingBut(arg)
 		default:
-			test, err := words(name, arg)
-			if err != nil {
-				return nil, err
-			}
-			return each(test), nil
+			return words(name, arg)
 		}
 	}
 	return nil, nil
@@ -242,14 +238,14 @@ func wildcard(text string) (parts []string, err error) {
 	var part strings.Builder
 	star := false
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\':
+		switch c := text[i]; c {
+		case '\\':
 			if i++; i == len(text) || text[i] != '*' && text[i] != '\\' {
 				return nil, errors.New("invalid escape character in wildcard")
 			}
 			part.WriteByte(text[i])
 			star = false
-		case c == '*':
+		case '*':
 			if star {
 				return nil, errors.New("consecutive wildcard characters are not allowed")
 			}
