@@ -177,7 +177,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	}
 	e.closers = append(e.closers, lines.Close)
 	logService := logs.New(logs.Config{Store: e.store, Events: lines, Log: e.log})
-	e.ssm = ssm.New(ssm.Config{Store: e.store, Log: e.log, Keys: e.keys, AnyAuth: e.set.AnyAuth})
+	e.ssm = ssm.New(ssm.Config{Store: e.store, Log: e.log, Keys: e.keys, Actions: e.automations(), AnyAuth: e.set.AnyAuth})
 	if err := e.openMeshes(); err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 		appmesh.New(appmesh.Config{Store: e.store, Log: e.log, StrictQuotas: e.set.StrictQuotas}),
 		balancers,
 		e.ecs,
-		eventbridge.New(eventbridge.Config{Store: e.store, Log: e.log, Lines: logService, Tasks: e.ecs, AnyAuth: e.set.AnyAuth}),
+		eventbridge.New(eventbridge.Config{Store: e.store, Log: e.log, Lines: logService, Tasks: e.ecs, Automations: e.ssm, AnyAuth: e.set.AnyAuth}),
 	}
 	services = append(services, e.monitoring(readings)...)
 	var types []cfn.Type

@@ -23,6 +23,7 @@ func (c checker) service(s *Service) {
 	c.size(&s.Settings, at)
 	c.timing(&s.Settings, at)
 	c.rollout(s, at)
+	c.deploy(s, at)
 	c.scaling(s, at)
 	c.mesh(s, at)
 	for i, name := range s.Calls {

@@ -52,6 +52,7 @@ type Settings struct {
 
 	Scaling Scaling `yaml:"scaling" doc:"What auto scaling between min and max goes by."`
 	Rollout Rollout `yaml:"rollout" doc:"How a new version replaces the old one."`
+	Deploy  Deploy  `yaml:"deploy" doc:"What makes a new deployment besides a change of the manifest."`
 }
 
 // Health is the target group's health check.

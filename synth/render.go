@@ -46,6 +46,7 @@ func Render(m *manifest.Manifest) (*Template, error) {
 	r.shiftingRoles()
 	for i := range m.Services {
 		r.service(&m.Services[i])
+		r.push(&m.Services[i])
 		r.scaling(&m.Services[i])
 	}
 	r.dashboard()

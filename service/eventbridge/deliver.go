@@ -104,7 +104,22 @@ func (s *Service) bring(ctx context.Context, r Rule, t api.Target, d Delivery) e
 	if group, ok := strings.CutPrefix(a.Resource, "log-group:"); ok {
 		return s.write(ctx, a.Scope(), strings.TrimSuffix(group, ":*"), d, text)
 	}
+	if name, ok := strings.CutPrefix(a.Resource, "automation-definition/"); ok {
+		name, _, _ = strings.Cut(name, ":")
+		return s.Automations.Automate(awsapi.WithCaller(ctx, session(a.Scope(), t)), a.Scope(), name)
+	}
 	return s.run(ctx, r, t, a, text)
+}
+
+// session is a session of the target's role.
+func session(in arn.Scope, t api.Target) awsapi.Caller {
+	caller := awsapi.Caller{Scope: in}
+	if role, err := arn.Parse(val(t.RoleArn)); err == nil {
+		var name [16]byte
+		_, _ = rand.Read(name[:]) // never fails
+		caller.ARN = arn.Scope{Account: role.Account}.GlobalARN("sts", "assumed-role/"+role.Name()+"/"+hex.EncodeToString(name[:]))
+	}
+	return caller
 }
 
 // write adds a line to a stream that has the rule's name. What a transformer
@@ -147,13 +162,7 @@ func (s *Service) run(ctx context.Context, r Rule, t api.Target, cluster arn.ARN
 			return fmt.Errorf("the input is not the overrides of a task: %w", err)
 		}
 	}
-	caller := awsapi.Caller{Scope: cluster.Scope()}
-	if role, err := arn.Parse(val(t.RoleArn)); err == nil {
-		var session [16]byte
-		_, _ = rand.Read(session[:]) // never fails
-		caller.ARN = arn.Scope{Account: role.Account}.GlobalARN("sts", "assumed-role/"+role.Name()+"/"+hex.EncodeToString(session[:]))
-	}
-	out, err := s.Tasks.RunTask(awsapi.WithCaller(ctx, caller), in)
+	out, err := s.Tasks.RunTask(awsapi.WithCaller(ctx, session(cluster.Scope(), t)), in)
 	if err == nil && len(out.Failures) > 0 {
 		err = fmt.Errorf("run task: %s", val(out.Failures[0].Reason))
 	}

@@ -9,7 +9,7 @@
 // Delivery for each target of each rule that matches, in the same transaction
 // in which it is told; the delivery loop brings it there, at least once.
 //
-// Targets are CloudWatch log groups and tasks of ECS; others are refused when
+// Targets are CloudWatch log groups, tasks of ECS and automations of Systems Manager; others are refused when
 // they are put. Invariants: in a region where there are rules, every row that
 // is a source has been observed.
 package eventbridge
@@ -37,12 +37,19 @@ type Tasks interface {
 	DescribeTasks(context.Context, *ecsapi.DescribeTasksInput) (*ecsapi.DescribeTasksOutput, error)
 }
 
+// Automations runs automations; service/ssm does.
+type Automations interface {
+	Automate(ctx context.Context, in arn.Scope, name string) error
+}
+
 // Config of a Service.
 type Config struct {
 	Store *store.Store
 	Log   *slog.Logger // default: discard
 	Lines Lines
 	Tasks Tasks
+	// Automations run as the target's role.
+	Automations Automations
 	// AnyAuth lets everybody do everything: for other people's test suites.
 	AnyAuth bool
 }

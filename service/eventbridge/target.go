@@ -51,12 +51,19 @@ func checkTarget(t api.Target) error {
 	}
 	switch {
 	case a.Service == "logs" && strings.HasPrefix(a.Resource, "log-group:"):
+	case a.Service == "ssm" && strings.HasPrefix(a.Resource, "automation-definition/"):
+		if val(t.RoleArn) == "" {
+			return invalid("RoleArn is required for target %s.", *t.Arn)
+		}
+		if t.Input != nil || t.InputPath != nil || t.InputTransformer != nil {
+			return invalid("Input of target %s is not supported by this engine yet: its automations take no parameters.", *t.Id)
+		}
 	case a.Service == "ecs" && strings.HasPrefix(a.Resource, "cluster/"):
 		if err := checkTask(t); err != nil {
 			return err
 		}
 	default:
-		return invalid("Target %s of %s is not supported by this engine yet: targets are CloudWatch log groups and tasks of ECS clusters.", *t.Id, *t.Arn)
+		return invalid("Target %s of %s is not supported by this engine yet: targets are CloudWatch log groups, tasks of ECS clusters and automations of Systems Manager.", *t.Id, *t.Arn)
 	}
 	switch {
 	case t.DeadLetterConfig != nil:

@@ -11,7 +11,10 @@ import (
 
 // Resources are the CloudFormation types of this service.
 func (s *Service) Resources() []cfn.Type {
-	return []cfn.Type{cfn.Of[parameterProperties]("AWS::SSM::Parameter", parameterResource{s})}
+	return []cfn.Type{
+		cfn.Of[parameterProperties]("AWS::SSM::Parameter", parameterResource{s}),
+		cfn.Of[documentProperties]("AWS::SSM::Document", documentResource{s}),
+	}
 }
 
 // parameterProperties is AWS::SSM::Parameter. Its Tags are a map, not a list.

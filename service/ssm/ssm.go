@@ -8,8 +8,9 @@
 // is always alias/aws/ssm.
 //
 // Parameters below /aws/service are AWS's own, and made on demand (public.go).
-// What else Systems Manager has (documents, instances, patches, sessions) is
-// not here.
+// Of documents there are automations that call an operation of AWS, for rules of
+// EventBridge to start (document.go). What else Systems Manager has (instances,
+// patches, sessions) is not here.
 //
 // Invariants: a parameter has between one and a hundred versions, of one type;
 // a label is on one version of a parameter at most.
@@ -37,6 +38,8 @@ type Config struct {
 	Log   *slog.Logger // default: discard
 	// Keys encrypt the values of SecureString parameters.
 	Keys *seal.Keyring
+	// Actions are the operations that automations may call, by "ecs:UpdateService".
+	Actions map[string]Action
 	// AnyAuth lets everybody do everything: for other people's test suites.
 	AnyAuth bool
 }
@@ -53,7 +56,7 @@ func New(c Config) *Service {
 }
 
 // Tables are the rows of this service.
-func Tables() []store.Schema { return []store.Schema{Parameters, Versions} }
+func Tables() []store.Schema { return []store.Schema{Parameters, Versions, Documents} }
 
 // Loops are none: parameters rest.
 func (s *Service) Loops() []loop.Loop { return nil }
