@@ -6,10 +6,10 @@ LDFLAGS := -s -w -X github.com/slipway-dev/slipway/cli.Version=$(VERSION)
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build test test-all bench lint fmt gen deps deps-test clean
+.PHONY: help up down build test test-all bench image compatibility lint fmt gen deps deps-test clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: deps build ## install what is missing, build, start the engine, deploy the platform, print its addresses
 	@$(BIN) up
@@ -35,6 +35,16 @@ test-all: test ## and the long stories: properties in 10,000 cases, updates and 
 
 bench: deps-test build ## print the figures: load balancer, API, start, memory
 	@$(GO) run ./bench
+
+image: deps build ## write a container image of the engine to bin/slipway.tar, without Docker
+	@$(BIN) image --output bin/slipway.tar
+
+compatibility: export SLIPWAY_RECORD = $(abspath bin/calls.tsv)
+compatibility: deps-test build ## run the clients' stories and write design/compatibility.md of what they show
+	rm -f $(SLIPWAY_RECORD)
+	$(GO) test -count=1 -timeout 30m ./tests ./tests/clients
+	cd tests/clients/gosdk && $(GO) test -count=1 ./...
+	$(GO) run ./tests/compatibility -record $(SLIPWAY_RECORD)
 
 lint: ## vet, staticcheck, golangci-lint
 	$(GO) vet ./...

@@ -72,11 +72,12 @@ func (m matrix) with(before matrix) matrix {
 	return out
 }
 
-// contradictions are what a page says and a record denies, or does not prove.
+// contradictions are what a page says and a record denies, or does not prove. What is
+// new and not on the page yet is none.
 func (m matrix) contradictions(page matrix) (wrong []string) {
-	for op, is := range m.answered {
-		if page.answered[op] != is {
-			wrong = append(wrong, fmt.Sprintf("%s %s is %s, the page says otherwise", op.service, op.name, map[bool]string{true: implemented, false: missing}[is]))
+	for op, claimed := range page.answered {
+		if claimed && !m.answered[op] {
+			wrong = append(wrong, fmt.Sprintf("%s %s is not implemented, the page says that it is", op.service, op.name))
 		}
 	}
 	for client, ops := range page.seen {

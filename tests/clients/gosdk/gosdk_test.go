@@ -1,6 +1,8 @@
-// Package gosdk lets the AWS SDK for Go speak to CloudWatch: in the binary
-// protocol (RPC v2 CBOR), with compressed requests. It is a module of its own,
-// so that the SDK weighs on nobody who builds Slipway.
+// Package gosdk lets the AWS SDK for Go speak to an engine that is started as a
+// test suite of others would start it, in several accounts and regions at once,
+// and to CloudWatch in the binary protocol (RPC v2 CBOR), with compressed
+// requests. It is a module of its own, so that the SDK weighs on nobody who
+// builds Slipway.
 package gosdk
 
 import (
