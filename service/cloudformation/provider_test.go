@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,24 @@ type provider struct {
 	story   *story
 	answers map[string]string // "Create A" -> body; "" answers later
 	urls    map[string]string // logical id -> ResponseURL
+	heard   []string          // requests that the story has not told yet
+}
+
+// tell prints what the provider was asked since the last time.
+func (p *provider) tell() {
+	p.story.cloud.mu.Lock()
+	defer p.story.cloud.mu.Unlock()
+	for _, line := range p.heard {
+		p.story.printf("%s", line)
+	}
+	p.heard = nil
+}
+
+// will sets what the provider answers to a request.
+func (p *provider) will(request, body string) {
+	p.story.cloud.mu.Lock()
+	defer p.story.cloud.mu.Unlock()
+	p.answers[request] = body
 }
 
 func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -27,15 +46,18 @@ func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.story.cloud.mu.Lock()
 	defer p.story.cloud.mu.Unlock()
 	p.urls[q.LogicalResourceID] = q.ResponseURL
-	p.story.printf("  provider: %s %s %s %q %s was %s", q.RequestType, q.ResourceType, q.LogicalResourceID, p.story.clean(q.PhysicalResourceID),
-		encode(q.ResourceProperties), encode(q.OldResourceProperties))
+	p.heard = append(p.heard, fmt.Sprintf("  provider: %s %s %s %q %s was %s", q.RequestType, q.ResourceType, q.LogicalResourceID, p.story.clean(q.PhysicalResourceID),
+		encode(q.ResourceProperties), encode(q.OldResourceProperties)))
 	answer := p.answers[q.RequestType+" "+q.LogicalResourceID]
 	return &http.Response{StatusCode: 200, Status: "200 OK", Body: io.NopCloser(strings.NewReader(answer))}, nil
 }
 
 // respond PUTs an answer to the last address a logical id's provider was given.
 func (p *provider) respond(id, body string) {
+	p.story.cloud.mu.Lock()
+	url := p.urls[id]
+	p.story.cloud.mu.Unlock()
 	w := httptest.NewRecorder()
-	p.story.svc.Callbacks().ServeHTTP(w, httptest.NewRequest("PUT", p.urls[id], strings.NewReader(body)))
+	p.story.svc.Callbacks().ServeHTTP(w, httptest.NewRequest("PUT", url, strings.NewReader(body)))
 	p.story.printf("%d %s", w.Code, strings.TrimSpace(w.Body.String()))
 }

@@ -60,7 +60,7 @@ func (s *story) ask(cmd string, args []string) bool {
 	case "found": // found a-1 3: there is a thing that no stack has made
 		s.cloud.things[args[0]] = &thingRow{owner: "nobody/" + args[0], size: args[1], tags: map[string]string{}}
 	case "provider": // provider Create A {"Status": "SUCCESS", ...}
-		s.provider.answers[args[0]+" "+args[1]] = strings.Join(args[2:], " ")
+		s.provider.will(args[0]+" "+args[1], strings.Join(args[2:], " "))
 	case "respond": // respond A {"Status": "SUCCESS", ...}: later
 		s.provider.respond(args[0], strings.Join(args[1:], " "))
 	case "file": // file t.yaml becomes u.yaml

@@ -310,6 +310,7 @@ func (s *story) optional(name string) *string {
 
 // events prints the events that have not been shown. Events of one moment that belong to parallel work are sorted.
 func (s *story) events() {
+	s.provider.tell()
 	for st := range Stacks.List(s.store.Snapshot(), "") {
 		var lines []string
 		for e := range Events.List(s.store.Snapshot(), st.Key()+"/") {
