@@ -1,5 +1,5 @@
 // Command bench measures what the project promises, on this machine, now, and
-// prints a table: the start of the platform, the replacement of a killed task,
+// prints a table: the template's synthesis against the CDK's, the start of the platform, the replacement of a killed task,
 // the restart of a killed engine, requests through the load balancer against
 // nginx and haproxy (bench/proxy), the mesh (bench/mesh), requests to the API,
 // what the platform costs when nothing happens, and how the control plane grows
@@ -31,7 +31,7 @@ import (
 const limit = 30 * time.Minute
 
 func main() {
-	only := flag.String("only", "", "parts to run, separated by commas: start, tasks, kill, engine, api, idle, density, proxy, mesh, controlplane")
+	only := flag.String("only", "", "parts to run, separated by commas: synth, start, tasks, kill, engine, api, idle, density, proxy, mesh, controlplane")
 	quick := flag.Bool("quick", false, "fewer repetitions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -62,6 +62,7 @@ type part struct {
 }
 
 var parts = []part{
+	{name: "synth", title: "the template, against the CDK", run: (*bench).synths},
 	{name: "start", title: "slipway up", run: (*bench).starts},
 	{name: "idle", title: "the platform, idle", run: (*bench).idle, platform: true},
 	{name: "kill", title: "a task is killed", run: (*bench).kills, platform: true},

@@ -209,6 +209,8 @@ func TestCanonicalNamesOwnImages(t *testing.T) {
 		"127.0.0.1:4566/team/web@sha256:aa":                  "localhost:4566/team/web@sha256:aa",
 		"123456789012.dkr.ecr.us-east-1.amazonaws.com/web":   "localhost:4566/web",
 		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:x": "localhost:4566/123456789012.eu-west-1/web:x",
+		"123456789012.dkr.ecr.us-east-1.localhost/web":       "localhost:4566/web",
+		"123456789012.dkr.ecr.us-east-1.127.0.46.1/web":      "localhost:4566/web",
 		"localhost:4566/123456789012.us-east-1/web":          "localhost:4566/web",
 		"localhost:4566/210987654321.us-east-1/a/b":          "localhost:4566/210987654321.us-east-1/a/b",
 		"nginx":                   "",

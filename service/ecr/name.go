@@ -9,7 +9,10 @@ import (
 )
 
 var (
-	awsHost     = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?::[0-9]+)?$`)
+	// awsHost is a registry's host at AWS. The CDK's hotswap computes AWS::URLSuffix
+	// itself, as the end of the name of the endpoint that it talks to: here a name of
+	// the loopback.
+	awsHost     = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.(?:amazonaws\.com|localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?$`)
 	scopePrefix = regexp.MustCompile(`^([0-9]{12})\.([a-z0-9-]+)/(.+)$`)
 	validName   = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 )
@@ -45,6 +48,7 @@ func (s *Service) repository(host, path string) (arn.Scope, string) {
 //
 //	localhost:4566/web:v1                                   (and 127.0.0.1:4566)
 //	123456789012.dkr.ecr.us-east-1.amazonaws.com/web@sha256:...
+//	123456789012.dkr.ecr.us-east-1.localhost/web:v1         (as the CDK's hotswap has it)
 func (s *Service) Canonical(ref string) (local string, ok bool) {
 	host, rest, found := strings.Cut(ref, "/")
 	if !found || rest == "" {
