@@ -44,12 +44,13 @@ func TestCDK(t *testing.T) {
 			t.Errorf("%s does not answer: %s", s, a)
 		}
 	}
-	// Now that the template is in the bucket, a change set compares it.
-	out := run("diff")
-	says(t, out, "There were no differences")
-	if strings.Contains(out, "Could not create a change set") {
+	// Parameters without their previous values, the tags of the images, make a
+	// difference by change set, which the CDK makes of the template in the bucket;
+	// by template there is none.
+	if out := run("diff"); strings.Contains(out, "Could not create a change set") {
 		t.Errorf("no change set was made:\n%s", out)
 	}
+	says(t, run("diff", "--method=template"), "There were no differences")
 	says(t, run("deploy", "--require-approval", "never"), "no changes")
 	run("destroy", "--force")
 	if st := c.stack("TapStackdev"); st != nil {
