@@ -219,6 +219,14 @@ type DeleteInstanceProfileInput struct {
 // DeleteInstanceProfileOutput is the answer of DeleteInstanceProfile. It carries nothing.
 type DeleteInstanceProfileOutput struct{}
 
+// DeleteLoginProfileInput is the request of DeleteLoginProfile.
+type DeleteLoginProfileInput struct {
+	UserName *string
+}
+
+// DeleteLoginProfileOutput is the answer of DeleteLoginProfile. It carries nothing.
+type DeleteLoginProfileOutput struct{}
+
 // DeleteOpenIDConnectProviderInput is the request of DeleteOpenIDConnectProvider.
 type DeleteOpenIDConnectProviderInput struct {
 	OpenIDConnectProviderArn *string
@@ -895,6 +903,20 @@ type ListUsersOutput struct {
 	Marker      *string
 }
 
+// ListVirtualMFADevicesInput is the request of ListVirtualMFADevices.
+type ListVirtualMFADevicesInput struct {
+	AssignmentStatus AssignmentStatusType
+	Marker           *string
+	MaxItems         *int32
+}
+
+// ListVirtualMFADevicesOutput is the answer of ListVirtualMFADevices.
+type ListVirtualMFADevicesOutput struct {
+	VirtualMFADevices []VirtualMFADevice
+	IsTruncated       *bool
+	Marker            *string
+}
+
 // PutGroupPolicyInput is the request of PutGroupPolicy.
 type PutGroupPolicyInput struct {
 	GroupName      *string
@@ -1548,6 +1570,26 @@ type UserDetail struct {
 	PermissionsBoundary     *AttachedPermissionsBoundary
 	Tags                    []Tag
 }
+
+// VirtualMFADevice is the shape VirtualMFADevice of the API.
+type VirtualMFADevice struct {
+	SerialNumber     *string
+	Base32StringSeed []byte
+	QRCodePNG        []byte
+	User             *User
+	EnableDate       *time.Time
+	Tags             []Tag
+}
+
+// AssignmentStatusType is one of a fixed set of words.
+type AssignmentStatusType string
+
+// Values of AssignmentStatusType.
+const (
+	AssignmentStatusTypeAssigned   AssignmentStatusType = "Assigned"
+	AssignmentStatusTypeUnassigned AssignmentStatusType = "Unassigned"
+	AssignmentStatusTypeAny        AssignmentStatusType = "Any"
+)
 
 // PolicyScopeType is one of a fixed set of words.
 type PolicyScopeType string

@@ -84,5 +84,6 @@ func (s *Service) API() *awsapi.Service {
 	awsapi.Handle(a, "UpdateAssumeRolePolicy", s.UpdateAssumeRolePolicy)
 	awsapi.Handle(a, "UpdateRole", s.UpdateRole)
 	awsapi.Handle(a, "UpdateRoleDescription", s.UpdateRoleDescription)
+	s.absents(a)
 	return a
 }

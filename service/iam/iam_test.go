@@ -185,6 +185,12 @@ func TestUsersAndTheirKeys(t *testing.T) {
 	for _, k := range call[api.ListAccessKeysOutput](w, "ListAccessKeys", &api.ListAccessKeysInput{UserName: new("ann")}, "").AccessKeyMetadata {
 		call[api.DeleteAccessKeyOutput](w, "DeleteAccessKey", &api.DeleteAccessKeyInput{UserName: new("ann"), AccessKeyId: k.AccessKeyId}, "")
 	}
+	if keys := call[api.ListSSHPublicKeysOutput](w, "ListSSHPublicKeys", &api.ListSSHPublicKeysInput{UserName: new("ann")}, "").SSHPublicKeys; len(keys) > 0 {
+		t.Errorf("SSH keys %+v", keys)
+	}
+	call[api.ListMFADevicesOutput](w, "ListMFADevices", &api.ListMFADevicesInput{UserName: new("bob")}, "NoSuchEntity")
+	call[api.ListVirtualMFADevicesOutput](w, "ListVirtualMFADevices", &api.ListVirtualMFADevicesInput{}, "")
+	call[api.DeleteLoginProfileOutput](w, "DeleteLoginProfile", &api.DeleteLoginProfileInput{UserName: new("ann")}, "NoSuchEntity")
 	call[api.CreateGroupOutput](w, "CreateGroup", &api.CreateGroupInput{GroupName: new("devs")}, "")
 	call[api.AddUserToGroupOutput](w, "AddUserToGroup", &api.AddUserToGroupInput{GroupName: new("devs"), UserName: new("ann")}, "")
 	call[api.DeleteGroupOutput](w, "DeleteGroup", &api.DeleteGroupInput{GroupName: new("devs")}, "DeleteConflict")
