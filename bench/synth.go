@@ -32,14 +32,18 @@ func (b *bench) synths(ctx context.Context) error {
 			return err
 		}
 	}
+	// What the CDK would ask the API for, it keeps here.
+	const zones = `{"availability-zones:account=000000000000:region=us-east-1":["us-east-1a","us-east-1b","us-east-1c"]}`
+	if err := os.WriteFile(filepath.Join(dir, "cdk.context.json"), []byte(zones), 0o644); err != nil {
+		return err
+	}
 	commands := []struct {
 		dir  string
 		argv []string
 		took []time.Duration
 	}{
 		{b.Project, []string{b.Binary, "synth"}, nil},
-		{dir, []string{"node", app}, nil},
-		{dir, []string{cli, "synth", "--quiet", "--no-notices", "--app", "node " + app}, nil},
+		{dir, []string{cli, "synth", "--quiet", "--no-validation", "--no-notices", "--app", "CDK_DEFAULT_ACCOUNT=000000000000 CDK_DEFAULT_REGION=us-east-1 node " + app}, nil},
 	}
 	for range b.times(5) {
 		for i := range commands {
@@ -47,7 +51,7 @@ func (b *bench) synths(ctx context.Context) error {
 			cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
 			cmd.Dir = c.dir
 			cmd.Env = append(b.Env(), "CI=1", "CDK_DISABLE_CLI_TELEMETRY=true", "CDK_VALIDATION=false", "NODE_NO_WARNINGS=1", "HOME="+b.Folder,
-				"AWS_ACCOUNT_ID=000000000000", "CDK_DEFAULT_ACCOUNT=000000000000", "CDK_DEFAULT_REGION=us-east-1", "CDK_OUTDIR="+filepath.Join(c.dir, "cdk.out"))
+				"AWS_ACCOUNT_ID=000000000000", "CDK_DEFAULT_ACCOUNT=000000000000", "CDK_DEFAULT_REGION=us-east-1")
 			began := time.Now()
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("%v: %w\n%s", c.argv, err, out)
@@ -60,7 +64,6 @@ func (b *bench) synths(ctx context.Context) error {
 		return sorted[len(sorted)/2]
 	}
 	line("slipway synth", spread(commands[0].took), "under 50 ms")
-	line("the app in JavaScript alone", fmt.Sprintf("%s, %.0f times as long", spread(commands[1].took), float64(median(1))/float64(median(0))), "")
-	line("cdk synth of it", fmt.Sprintf("%s, %.0f times as long", spread(commands[2].took), float64(median(2))/float64(median(0))), "")
+	line("cdk synth of the same", fmt.Sprintf("%s, %.0f times as long", spread(commands[1].took), float64(median(1))/float64(median(0))), "")
 	return nil
 }
