@@ -9,6 +9,7 @@ import traceback
 
 import boto3
 import chapters
+import events
 import mesh
 import network
 import objects
@@ -18,7 +19,7 @@ from strict import Strict
 
 TOLD = [
     network.identity, network.roles, network.vpc, parameters.parameters, objects.buckets, objects.objects, objects.uploads, objects.versions,
-    chapters.registry, chapters.logs, chapters.names, mesh.mesh, chapters.balancer, chapters.containers, stacks.stacks,
+    chapters.registry, events.events, chapters.logs, chapters.names, mesh.mesh, chapters.balancer, chapters.containers, stacks.stacks,
 ]
 
 
