@@ -78,8 +78,14 @@ func (r *record) say(line string) {
 // recorded. Some are made of others, and come first.
 func clientOf(agent string) string {
 	for _, c := range []struct{ mark, client string }{
-		{"terraform-provider-aws/", "Terraform"}, {"Terraform/", "Terraform"}, {"aws-cdk/", "CDK"}, {"aws-cli/1.", "aws CLI 1"}, {"aws-cli/2.", "aws CLI 2"},
-		{"Boto3/", "boto3"}, {"aws-sdk-go-v2/", "Go SDK"}, {"aws-sdk-js/", "CDK"},
+		{"terraform-provider-aws/", "Terraform"},
+		{"Terraform/", "Terraform"},
+		{"aws-cdk/", "CDK"},
+		{"aws-cli/1.", "aws CLI 1"},
+		{"aws-cli/2.", "aws CLI 2"},
+		{"Boto3/", "boto3"},
+		{"aws-sdk-go-v2/", "Go SDK"},
+		{"aws-sdk-js/", "CDK"},
 	} {
 		if strings.Contains(agent, c.mark) {
 			return c.client

@@ -35,8 +35,10 @@ func (r *renderer) push(s *manifest.Service) {
 			{"source", []string{"aws.ecr"}},
 			{"detail-type", []string{"ECR Image Action"}},
 			{"detail", Object{
-				{"action-type", []string{"PUSH"}}, {"result", []string{"SUCCESS"}},
-				{"repository-name", []any{ref(id + "Repository")}}, {"image-tag", []any{ref(ImageParameter(s.Name))}},
+				{"action-type", []string{"PUSH"}},
+				{"result", []string{"SUCCESS"}},
+				{"repository-name", []any{ref(id + "Repository")}},
+				{"image-tag", []any{ref(ImageParameter(s.Name))}},
 			}},
 		}},
 		{"Targets", []Object{{{"Id", "deploy"}, {"Arn", automation}, {"RoleArn", attribute(id+"PushRole", "Arn")}}}},
