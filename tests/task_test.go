@@ -13,7 +13,8 @@ import (
 )
 
 // A task's process dies: another takes its place, and of the requests sent
-// meanwhile only those in flight on the dead process fail.
+// meanwhile only those fail that were in flight on the dead process, or reached
+// its sidecar, which lives on and says 503 as Envoy does, before the engine knew.
 func TestTaskIsKilled(t *testing.T) {
 	w := platform(t)
 	const requests, conns = 10_000, 32
@@ -36,7 +37,8 @@ func TestTaskIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually(5*time.Second, "the process is gone", func() (bool, error) { return !victim.Alive(), nil })
-	gone := time.Now()
+	w.eventually(5*time.Second, "the engine knows", func() (bool, error) { return !slices.Contains(w.pids("payment"), victim.Pid), nil })
+	known := time.Now()
 	w.eventually(20*time.Second, "a replacement serves", func() (bool, error) {
 		now := w.pids("payment")
 		return len(now) == 2 && !slices.Contains(now, victim.Pid) && w.healthy("payment") == 2, nil
@@ -49,12 +51,12 @@ func TestTaskIsKilled(t *testing.T) {
 	}
 	failures := result.Failures()
 	for _, f := range failures {
-		if f.At.After(gone) || f.At.Add(f.Took).Before(killed) {
-			t.Errorf("a request that was not in flight on the dead process failed (killed %s, gone %s): %s", killed.Format("05.000"), gone.Format("05.000"), f)
+		if f.At.After(known) || f.At.Add(f.Took).Before(killed) {
+			t.Errorf("a request that did not meet the dead process failed (killed %s, known %s): %s", killed.Format("05.000"), known.Format("05.000"), f)
 		}
 	}
-	if len(failures) > conns {
-		t.Errorf("%d requests failed, more than could be in flight", len(failures))
+	if len(failures) > requests/50 {
+		t.Errorf("%d requests failed, more than a moment has", len(failures))
 	}
 	t.Logf("kill to replacement serving: %s; of %d requests at %d connections %d failed, the slowest took %s",
 		replaced.Round(time.Millisecond), len(result), conns, len(failures), result.Slowest().Round(time.Millisecond))
