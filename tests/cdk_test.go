@@ -30,6 +30,7 @@ func TestCDK(t *testing.T) {
 	w.must(w.UpArgs()...) // the images have to be pushed before services can start
 	c.bootstrapped()
 	says(t, run("diff", "--method=template"), "There were no differences")
+	says(t, run("drift"), "No drift detected")
 
 	w.write("slipway.yaml", strings.Replace(w.manifest(), "port: 8080 ", "env: {RELEASE: cdk}\n    port: 8080 ", 1))
 	says(t, run("diff"), "PaymentTaskDefinition", "RELEASE")
