@@ -59,8 +59,8 @@ func main() {
 	var s settings
 	only := flag.String("only", "", "parts to run, separated by commas: "+strings.Join(names(), ", "))
 	inside := flag.String("inside", "", "internal: folder of the run whose namespace this is")
-	flag.IntVar(&s.seconds, "seconds", 4, "length of one measurement")
-	flag.IntVar(&s.rounds, "rounds", 3, "measurements of each contender")
+	flag.IntVar(&s.seconds, "seconds", 2, "length of one measurement")
+	flag.IntVar(&s.rounds, "rounds", 9, "measurements of each contender")
 	flag.IntVar(&s.conns, "conns", 64, "client connections")
 	flag.BoolVar(&s.quick, "quick", false, "short measurements")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

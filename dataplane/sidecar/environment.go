@@ -30,6 +30,7 @@ const IngressKey = "slipway.ingress"
 //	APPMESH_XDS_ENDPOINT       host:port of the control plane
 //	ENVOY_LOG_LEVEL            default info
 //	ENVOY_ADMIN_ACCESS_PORT    default 9901
+//	ENVOY_CONCURRENCY          threads that carry traffic; default: as many as there are processors
 //	ENABLE_ENVOY_STATS_TAGS    1: figures for Prometheus bear the mesh and the virtual node or gateway
 //	SLIPWAY_INGRESS            see IngressKey
 //
@@ -60,6 +61,14 @@ func Environment(get func(string) string) (Config, error) {
 	if !ok {
 		return Config{}, fmt.Errorf("ENVOY_LOG_LEVEL is %q: want trace, debug, info, warning, error, critical or off", word)
 	}
+	threads := 0
+	if text := get("ENVOY_CONCURRENCY"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > 1024 {
+			return Config{}, fmt.Errorf("ENVOY_CONCURRENCY is %q: want a number of threads", text)
+		}
+		threads = n
+	}
 	var now slog.LevelVar
 	now.Set(level)
 	node := &xdsapi.Node{
@@ -69,7 +78,7 @@ func Environment(get func(string) string) (Config, error) {
 	if pairs := get("SLIPWAY_INGRESS"); pairs != "" {
 		node.Metadata = &structpb.Struct{Fields: map[string]*structpb.Value{IngressKey: structpb.NewStringValue(pairs)}}
 	}
-	cfg := Config{Node: node, Endpoint: endpoint, Admin: net.JoinHostPort("", port), Level: &now}
+	cfg := Config{Node: node, Endpoint: endpoint, Admin: net.JoinHostPort("", port), Level: &now, Threads: threads}
 	if get("ENABLE_ENVOY_STATS_TAGS") == "1" {
 		parts := strings.Split(name, "/") // mesh, its name, virtualNode or virtualGateway, its name
 		kind := map[string]string{"virtualGateway": "appmesh_virtual_gateway"}[parts[2]]

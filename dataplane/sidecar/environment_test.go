@@ -26,9 +26,9 @@ func TestEnvironment(t *testing.T) {
 		}},
 		{"all that can be chosen", map[string]string{
 			"APPMESH_RESOURCE_ARN": arn, "APPMESH_XDS_ENDPOINT": "10.0.0.2:443", "ENVOY_ADMIN_ACCESS_PORT": "9000", "ENVOY_LOG_LEVEL": "off",
-			"ENABLE_ENVOY_STATS_TAGS": "1", "APPMESH_RESOURCE_CLUSTER": "orders", "SLIPWAY_INGRESS": "15080=8080",
+			"ENABLE_ENVOY_STATS_TAGS": "1", "APPMESH_RESOURCE_CLUSTER": "orders", "SLIPWAY_INGRESS": "15080=8080", "ENVOY_CONCURRENCY": "1",
 		}, "", func(t *testing.T, c Config) {
-			if c.Endpoint != "10.0.0.2:443" || c.Admin != ":9000" || c.Node.GetCluster() != "orders" || c.Node.GetMetadata().GetFields()[IngressKey].GetStringValue() != "15080=8080" {
+			if c.Endpoint != "10.0.0.2:443" || c.Admin != ":9000" || c.Threads != 1 || c.Node.GetCluster() != "orders" || c.Node.GetMetadata().GetFields()[IngressKey].GetStringValue() != "15080=8080" {
 				t.Errorf("got %+v", c)
 			}
 			if want := `appmesh_mesh="m",appmesh_virtual_node="n"`; c.Labels != want {
@@ -41,6 +41,7 @@ func TestEnvironment(t *testing.T) {
 		{"nothing", nil, "APPMESH_RESOURCE_ARN is not set", nil},
 		{"a name that is none", map[string]string{"APPMESH_RESOURCE_ARN": "orders"}, `APPMESH_RESOURCE_ARN is "orders"`, nil},
 		{"a port that is none", map[string]string{"APPMESH_RESOURCE_ARN": arn, "ENVOY_ADMIN_ACCESS_PORT": "x"}, "ENVOY_ADMIN_ACCESS_PORT", nil},
+		{"threads that are none", map[string]string{"APPMESH_RESOURCE_ARN": arn, "ENVOY_CONCURRENCY": "-1"}, "ENVOY_CONCURRENCY", nil},
 		{"an endpoint without port", map[string]string{"APPMESH_RESOURCE_ARN": arn, "APPMESH_XDS_ENDPOINT": "x"}, "APPMESH_XDS_ENDPOINT", nil},
 		{"a level that is none", map[string]string{"APPMESH_RESOURCE_ARN": arn, "ENVOY_LOG_LEVEL": "loud"}, "ENVOY_LOG_LEVEL", nil},
 	} {

@@ -42,6 +42,7 @@ type Config struct {
 	Log      *slog.Logger
 	Level    *slog.LevelVar // what POST /logging changes; may be nil
 	Access   io.Writer      // access log lines; nil: none
+	Threads  int            // that carry traffic; 0: one a processor
 	Labels   string         // of every figure for Prometheus, as they are written: a="b",c="d"
 }
 
