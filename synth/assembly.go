@@ -47,8 +47,8 @@ func InvocationOf(getenv func(string) string) (Invocation, error) {
 }
 
 // WriteAssembly writes a cloud assembly of one stack into dir: manifest.json, tree.json, cdk.out and the template, without blanks, so that it
-// fits into a request as it is (aws cloudformation create-stack --template-body file://...). The CDK CLI takes it from
-// there; account and region stay open, so the CLI's own credentials decide them.
+// fits into a request as it is (aws cloudformation create-stack --template-body file://...). The CDK CLI, which sends YAML, gets one that is too
+// long for that as an asset, <stack>.assets.json, for the bucket of cdk bootstrap. Account and region stay open, so the CLI's own credentials decide them.
 func WriteAssembly(dir string, m *manifest.Manifest, t *Template) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write cloud assembly: %w", err)
@@ -62,27 +62,37 @@ func WriteAssembly(dir string, m *manifest.Manifest, t *Template) error {
 		resources[r.ID] = map[string]any{"id": r.ID, "path": path, "constructInfo": construct("CfnResource")}
 		logical["/"+path] = []any{map[string]any{"type": "aws:cdk:logicalId", "data": r.ID}}
 	}
+	properties := map[string]any{"templateFile": file, "tags": Tags(m), "validateOnSynth": false}
+	artifact := map[string]any{
+		"type":        "aws:cloudformation:stack",
+		"environment": "aws://unknown-account/unknown-region",
+		"properties":  properties,
+		"metadata":    logical,
+		"displayName": stack,
+	}
+	artifacts := map[string]any{stack: artifact, "Tree": map[string]any{"type": "cdk:tree", "properties": map[string]any{"file": "tree.json"}}}
 	files := map[string]any{
-		"cdk.out": map[string]any{"version": assemblyVersion},
-		"manifest.json": map[string]any{
-			"version": assemblyVersion,
-			"artifacts": map[string]any{
-				stack: map[string]any{
-					"type":        "aws:cloudformation:stack",
-					"environment": "aws://unknown-account/unknown-region",
-					"properties":  map[string]any{"templateFile": file, "tags": Tags(m), "validateOnSynth": false},
-					"metadata":    logical,
-					"displayName": stack,
-				},
-				"Tree": map[string]any{"type": "cdk:tree", "properties": map[string]any{"file": "tree.json"}},
-			},
-		},
+		"cdk.out":       map[string]any{"version": assemblyVersion},
+		"manifest.json": map[string]any{"version": assemblyVersion, "artifacts": artifacts},
 		"tree.json": map[string]any{
 			"version": "tree-0.1",
 			"tree": map[string]any{"id": "App", "path": "", "constructInfo": construct("App"), "children": map[string]any{
 				stack: map[string]any{"id": stack, "path": stack, "constructInfo": construct("Stack"), "children": resources},
 			}},
 		},
+	}
+	body := append(t.Body(), '\n')
+	asset, err := assetOf(file, body)
+	if err != nil {
+		return err
+	}
+	assets := stack + ".assets"
+	if asset != nil {
+		artifacts[assets] = asset.artifact(assets + ".json")
+		asset.refer(artifact, properties, assets)
+		files[assets+".json"] = asset.manifest(stack)
+	} else if err := os.Remove(filepath.Join(dir, assets+".json")); err != nil && !os.IsNotExist(err) { // of a longer template before
+		return fmt.Errorf("write cloud assembly: %w", err)
 	}
 	for name, content := range files {
 		data, err := json.MarshalIndent(content, "", " ")
@@ -93,7 +103,7 @@ func WriteAssembly(dir string, m *manifest.Manifest, t *Template) error {
 			return fmt.Errorf("write cloud assembly: %w", err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, file), append(t.Body(), '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, file), body, 0o644); err != nil {
 		return fmt.Errorf("write cloud assembly: %w", err)
 	}
 	return nil
