@@ -45,7 +45,8 @@ type answer struct {
 	body     string
 	// overloaded tells the client's own proxy that trying again does harm.
 	overloaded bool
-	grpc       int // status of a call; body is its message
+	refused    bool // RefusedField
+	grpc       int  // status of a call; body is its message
 }
 
 func errorAnswer(status int) answer {
@@ -135,6 +136,9 @@ func appendAnswer(out []byte, a answer, set *Settings, fields []byte, head, keep
 	out = append(out, fields...)
 	if a.overloaded {
 		out = append(out, "X-Envoy-Overloaded: true\r\n"...)
+	}
+	if a.refused {
+		out = append(out, RefusedField+": true\r\n"...)
 	}
 	if a.location != "" {
 		out = append(append(append(out, "Location: "...), a.location...), "\r\n"...)

@@ -78,6 +78,8 @@ type Settings struct {
 	TraceContext bool
 	// ClientCert tells targets who the client proved to be: X-Forwarded-Client-Cert, in Envoy's form, replacing what came.
 	ClientCert bool
+	// Refused marks the answers of a Plain listener to requests that reached no target with RefusedField, for load balancers.
+	Refused bool
 }
 
 // Forwarded says what becomes of X-Forwarded-For.
@@ -171,8 +173,8 @@ type Retry struct {
 	Backoff time.Duration // default 25 ms, at most ten times that
 
 	Connect bool  // no connection was had
-	Reset   bool  // the connection ended, or the time of the try, before any byte of a response
-	Refused bool  // an HTTP/2 stream was refused
+	Reset   bool  // nothing of a response came, whyever: also what Connect and Refused say, and the time of a try that is over
+	Refused bool  // an HTTP/2 stream was refused, which counts as an answer of 503, too
 	Status  []int // answers; 5 stands for 500 to 599
 	GRPC    []int // status codes of answers without a body
 }

@@ -21,7 +21,8 @@ type exchange struct {
 	counted   bool         // in the group's requests in flight
 	tries     int          // that followed the first
 	roster    *roster      // of the group, when it was chosen
-	spared    bool         // no target can have acted on it
+	spared    bool         // the target tried last cannot have acted on it, or may do so once more
+	acted     bool         // some target may have, and may not once more
 	why       string       // what went wrong, in Envoy's words
 	limit     atomic.Int64 // nanos when the whole exchange must be over; 0 = never
 	tryLimit  atomic.Int64 // when the present try must have its answer
@@ -73,14 +74,16 @@ func (c *conn) forward(v *virtual, rt *route, keep bool) bool {
 		c.rec.in += int64(n)
 		r.length = 0
 	} else {
-		x.sent.body, x.sent.keep = newBody(r.length), x.policy != nil && x.policy.Max > 0
+		x.sent.body, x.sent.keep = newBody(r.length), x.worthKeeping()
 		x.sent.wrap = r.length < 0
 	}
 	status := x.send()
 	if status != 0 && x.moved() {
 		status = x.send()
 	}
-	if status != 0 {
+	if status != 0 && x.refuseStream() {
+		keep = true
+	} else if status != 0 {
 		keep = x.fail(status)
 	} else {
 		keep = x.relay()

@@ -208,7 +208,10 @@ func kindOf(n []byte) special {
 		if equalFold(n, "transfer-encoding") {
 			return fTransferEncoding
 		}
-		return pick(n, "x-forwarded-proto", fForwardedProto)
+		if equalFold(n, "x-forwarded-proto") {
+			return fForwardedProto
+		}
+		return pick(n, RefusedField, fRefused)
 	case 23:
 		return pick(n, "x-forwarded-client-cert", fClientCert)
 	}

@@ -12,7 +12,7 @@
 //
 // Invariants: without a Retry a request is sent to another target only when
 // the first cannot have acted on it (its connection failed before anything
-// was written, or its stream was refused) or when its method is idempotent
+// was written, its stream was refused, or a proxy before it says so) or when its method is idempotent
 // and no byte of a response has arrived; a connection is used again only
 // after both messages on it ended cleanly, and never under a later
 // Group.TLS; memory per connection and per metric is bounded.
@@ -50,6 +50,10 @@ type Options struct {
 	// Finish lets what is in flight to targets that leave the configuration
 	// go on; else it is cut off.
 	Finish bool
+	// Vouch reports whether what answers at a target of a Group.Network is a
+	// proxy that lets no RefusedField of its application pass. Only then is
+	// one believed: the request goes to another target. Default: never.
+	Vouch func(network, addr string) bool
 	// Original tells where a connection was going before it was redirected.
 	// Default: what the kernel's connection tracking knows.
 	Original func(net.Conn) (netip.AddrPort, error)

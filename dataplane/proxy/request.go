@@ -26,6 +26,7 @@ const (
 	fCookie
 	fSetCookie
 	fHTTP2Settings
+	fRefused
 )
 
 // field is one header field; both slices lie in the buffer of the head.

@@ -17,6 +17,8 @@ type response struct {
 	length int64 // of the body, or chunked, or untilClose
 	close  bool  // the target closes the connection after this
 	whole  bool  // of a stream: it ended with its head
+	// refused says that there is a RefusedField, which goes no further.
+	refused bool
 }
 
 // parseResponse reads a whole response head. bodyless says that the request
@@ -80,6 +82,8 @@ func (r *response) frame(bodyless bool) *fault {
 				return errCoding
 			}
 			coded = true
+		case fRefused:
+			r.refused, f.drop = true, true
 		case fConnection:
 			for v := f.value; len(v) > 0; {
 				var token []byte

@@ -28,11 +28,11 @@ func (p *Retry) covers(out outcome) bool {
 	case unwanted:
 		return true
 	case unreached:
-		return p.Connect
+		return p.Connect || p.Reset
 	case reset, late:
 		return p.Reset
-	case refused:
-		return p.Refused
+	case refused, declined:
+		return p.Refused || p.Reset || slices.Contains(p.Status, 503) || slices.Contains(p.Status, 5)
 	}
 	return false
 }
@@ -42,8 +42,7 @@ func (x *exchange) again(out outcome) bool {
 	m := &x.group.meter
 	switch p := x.policy; {
 	case p == nil:
-		safe := out == unreached || out == refused || out == reset && x.safe && !x.streaming
-		if !safe || x.tries >= attempts-1 || !x.replayable() {
+		if !x.harmless(out) || x.tries >= attempts-1 || !x.replayable() {
 			return false
 		}
 	case !p.covers(out) || p.Max <= 0 || !x.replayable():

@@ -289,6 +289,8 @@ func (r *response) adopt(h *h2.Head, bodyless bool) {
 			r.length, _ = parseLength(f.value)
 		case fTrailer:
 			trailers = true
+		case fRefused:
+			r.refused, f.drop = true, true
 		case fHost:
 			continue
 		}

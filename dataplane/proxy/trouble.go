@@ -30,6 +30,7 @@ func (x *exchange) answer(status int) answer {
 		a.body = "upstream connect error or disconnect/reset before headers. reset reason: " + x.why
 	}
 	a.overloaded = x.why == whyOverflow
+	a.refused = x.v.cfg.Settings.Refused && x.untouched()
 	return x.c.called(a)
 }
 
@@ -68,5 +69,5 @@ func (c *conn) called(a answer) answer {
 	if why == "" {
 		why = reason(a.status)
 	}
-	return answer{status: 200, kind: "application/grpc", overloaded: a.overloaded, grpc: code, body: why}
+	return answer{status: 200, kind: "application/grpc", overloaded: a.overloaded, refused: a.refused, grpc: code, body: why}
 }

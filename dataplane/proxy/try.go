@@ -20,6 +20,7 @@ const (
 	stale                    // a kept connection had ended: the target is not to blame
 	reset                    // the connection ended before any byte of a response
 	refused                  // an HTTP/2 stream was refused
+	declined                 // there is a response that says that the request got no further than to the target's proxy
 	late                     // the try took too long
 	overdue                  // so did the whole exchange
 	overflow                 // the group bears no more
@@ -41,7 +42,8 @@ func (x *exchange) send() int {
 		}
 		var out outcome
 		out, status = x.try(t, fresh)
-		x.spared = out == unreached || out == refused || out == reset && x.safe && !x.streaming
+		x.spared = x.harmless(out)
+		x.acted = x.acted || !x.spared && out != stale
 		switch out {
 		case answered:
 			x.well()
@@ -53,16 +55,17 @@ func (x *exchange) send() int {
 			continue
 		}
 		fresh = false
-		switch again := x.again(out); {
+		switch again := (out != declined || x.elsewhere(t)) && x.again(out); {
 		case again:
-		case out == unwanted:
+		case out == unwanted || out == declined:
 			return 0
 		default:
 			return status
 		}
-		if out == unwanted {
+		if out == unwanted || out == declined {
 			x.dropAnswer()
-		} else {
+		}
+		if out != unwanted {
 			t.avoid.Store(nanos() + int64(avoidFor))
 		}
 		x.tried.add(t)
@@ -122,8 +125,11 @@ func (x *exchange) try(t *target, fresh bool) (out outcome, status int) {
 	out, status = x.roundTrip()
 	if out == answered {
 		t.answered(c.resp.status)
-		if x.policy != nil && x.policy.wants(&c.resp) {
+		switch {
+		case x.policy != nil && x.policy.wants(&c.resp):
 			out = unwanted
+		case c.resp.refused && x.vouched(t):
+			out = declined
 		}
 		return out, 0
 	}

@@ -7,7 +7,7 @@ func (x *exchange) tunnel() {
 	c, u := x.c, x.u
 	out := c.appendStatus(scratch(c.snk.out))
 	for i := range c.resp.fields {
-		if f := &c.resp.fields[i]; f.kind != fKeepAlive && f.kind != fProxyConnection && f.kind != fContentLength && f.kind != fTransferEncoding {
+		if f := &c.resp.fields[i]; f.kind != fKeepAlive && f.kind != fProxyConnection && f.kind != fContentLength && f.kind != fTransferEncoding && f.kind != fRefused {
 			out = appendField(out, f.name, f.value)
 		}
 	}

@@ -37,6 +37,13 @@ func (x *exchange) replayable() bool {
 	return !x.streaming || !x.sent.begun || x.sent.keep && !x.sent.over
 }
 
+// worthKeeping reports whether a body that begins to stream is kept for
+// another try: of one that is known to be too long nothing is.
+func (x *exchange) worthKeeping() bool {
+	may := x.policy != nil && x.policy.Max > 0 || x.policy == nil && x.c.srv.opts.Vouch != nil
+	return may && x.c.req.length <= maxKept
+}
+
 // startUpload lets a goroutine carry the request's body while this one waits
 // for the response, so that a target may answer before it has read all.
 func (x *exchange) startUpload() int {

@@ -219,6 +219,9 @@ func (s *Stream) tell(n int) {
 // Reset ends the stream, both ways.
 func (s *Stream) Reset(code Code) {
 	s.c.mu.Lock()
+	if code == RefusedStream {
+		s.c.resets-- // it comes to nothing, and that is not its client's doing
+	}
 	s.c.end(s, code)
 	s.c.mu.Unlock()
 	s.c.tell()
