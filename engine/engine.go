@@ -192,7 +192,7 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	e.runners = append(e.runners, access.run)
 	balancers, err := elbv2.New(elbv2.Config{
 		Store: e.store, Log: e.log, Speed: e.set.Speed, Sockets: e.host, Network: e.node.network,
-		Host: e.set.HostAddress, HostPort: e.set.hostPort, AccessLog: access.write, CookieKey: key,
+		Host: e.set.HostAddress, HostPort: e.set.hostPort, AccessLog: access.write, CookieKey: key, Fronted: e.meshes.fronted,
 	})
 	if err != nil {
 		return err

@@ -204,6 +204,12 @@ func (m *meshes) who(_ context.Context, vpc string, ip netip.Addr) (mesh.Caller,
 	return c, nil
 }
 
+// fronted reports whether a task's port is its sidecar's, for load balancers.
+func (m *meshes) fronted(vpc string, at netip.AddrPort) bool {
+	t, ok := m.engine.node.agent.TaskAt(vpc, at.Addr().String())
+	return ok && m.server.Fronts(t.ID, at.Port())
+}
+
 func (m *meshes) allow(t agent.Task, resource string) error {
 	if t.TaskRoleARN == "" {
 		return errors.New("the task has no task role: give its task definition a taskRoleArn whose policies allow " + streamAction + " on " + resource)

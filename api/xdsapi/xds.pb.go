@@ -685,7 +685,7 @@ func (x Cluster_DiscoveryType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_DiscoveryType.Descriptor instead.
 func (Cluster_DiscoveryType) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62, 0}
+	return file_xds_proto_rawDescGZIP(), []int{66, 0}
 }
 
 // envoy.config.cluster.v3.Cluster.LbPolicy
@@ -738,7 +738,7 @@ func (x Cluster_LbPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_LbPolicy.Descriptor instead.
 func (Cluster_LbPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62, 1}
+	return file_xds_proto_rawDescGZIP(), []int{66, 1}
 }
 
 // envoy.config.cluster.v3.Cluster.DnsLookupFamily
@@ -785,7 +785,7 @@ func (x Cluster_DnsLookupFamily) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Cluster_DnsLookupFamily.Descriptor instead.
 func (Cluster_DnsLookupFamily) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62, 2}
+	return file_xds_proto_rawDescGZIP(), []int{66, 2}
 }
 
 // envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
@@ -835,7 +835,7 @@ func (x TlsParameters_TlsProtocol) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TlsParameters_TlsProtocol.Descriptor instead.
 func (TlsParameters_TlsProtocol) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{74, 0}
+	return file_xds_proto_rawDescGZIP(), []int{78, 0}
 }
 
 // envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
@@ -891,7 +891,7 @@ func (x SubjectAltNameMatcher_SanType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SubjectAltNameMatcher_SanType.Descriptor instead.
 func (SubjectAltNameMatcher_SanType) EnumDescriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{77, 0}
+	return file_xds_proto_rawDescGZIP(), []int{81, 0}
 }
 
 // envoy.service.discovery.v3.DiscoveryRequest
@@ -3883,6 +3883,7 @@ type HttpConnectionManager struct {
 	ServerHeaderTransformation  HttpConnectionManager_ServerHeaderTransformation   `protobuf:"varint,34,opt,name=server_header_transformation,json=serverHeaderTransformation,proto3,enum=slipway.xds.v3.HttpConnectionManager_ServerHeaderTransformation" json:"server_header_transformation,omitempty"`
 	NormalizePath               *wrapperspb.BoolValue                              `protobuf:"bytes,30,opt,name=normalize_path,json=normalizePath,proto3" json:"normalize_path,omitempty"`
 	MergeSlashes                bool                                               `protobuf:"varint,33,opt,name=merge_slashes,json=mergeSlashes,proto3" json:"merge_slashes,omitempty"`
+	LocalReplyConfig            *LocalReplyConfig                                  `protobuf:"bytes,38,opt,name=local_reply_config,json=localReplyConfig,proto3" json:"local_reply_config,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }
@@ -4045,6 +4046,13 @@ func (x *HttpConnectionManager) GetMergeSlashes() bool {
 		return x.MergeSlashes
 	}
 	return false
+}
+
+func (x *HttpConnectionManager) GetLocalReplyConfig() *LocalReplyConfig {
+	if x != nil {
+		return x.LocalReplyConfig
+	}
+	return nil
 }
 
 type isHttpConnectionManager_RouteSpecifier interface {
@@ -4228,6 +4236,216 @@ func (*Router) Descriptor() ([]byte, []int) {
 	return file_xds_proto_rawDescGZIP(), []int{46}
 }
 
+// envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
+type LocalReplyConfig struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mappers       []*ResponseMapper      `protobuf:"bytes,1,rep,name=mappers,proto3" json:"mappers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocalReplyConfig) Reset() {
+	*x = LocalReplyConfig{}
+	mi := &file_xds_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocalReplyConfig) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocalReplyConfig) ProtoMessage() {}
+
+func (x *LocalReplyConfig) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocalReplyConfig.ProtoReflect.Descriptor instead.
+func (*LocalReplyConfig) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *LocalReplyConfig) GetMappers() []*ResponseMapper {
+	if x != nil {
+		return x.Mappers
+	}
+	return nil
+}
+
+// envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
+type ResponseMapper struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filter        *AccessLogFilter       `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	HeadersToAdd  []*HeaderValueOption   `protobuf:"bytes,5,rep,name=headers_to_add,json=headersToAdd,proto3" json:"headers_to_add,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseMapper) Reset() {
+	*x = ResponseMapper{}
+	mi := &file_xds_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseMapper) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseMapper) ProtoMessage() {}
+
+func (x *ResponseMapper) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseMapper.ProtoReflect.Descriptor instead.
+func (*ResponseMapper) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ResponseMapper) GetFilter() *AccessLogFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ResponseMapper) GetHeadersToAdd() []*HeaderValueOption {
+	if x != nil {
+		return x.HeadersToAdd
+	}
+	return nil
+}
+
+// envoy.config.accesslog.v3.AccessLogFilter
+type AccessLogFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to FilterSpecifier:
+	//
+	//	*AccessLogFilter_ResponseFlagFilter
+	FilterSpecifier isAccessLogFilter_FilterSpecifier `protobuf_oneof:"filter_specifier"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *AccessLogFilter) Reset() {
+	*x = AccessLogFilter{}
+	mi := &file_xds_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessLogFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessLogFilter) ProtoMessage() {}
+
+func (x *AccessLogFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessLogFilter.ProtoReflect.Descriptor instead.
+func (*AccessLogFilter) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *AccessLogFilter) GetFilterSpecifier() isAccessLogFilter_FilterSpecifier {
+	if x != nil {
+		return x.FilterSpecifier
+	}
+	return nil
+}
+
+func (x *AccessLogFilter) GetResponseFlagFilter() *ResponseFlagFilter {
+	if x != nil {
+		if x, ok := x.FilterSpecifier.(*AccessLogFilter_ResponseFlagFilter); ok {
+			return x.ResponseFlagFilter
+		}
+	}
+	return nil
+}
+
+type isAccessLogFilter_FilterSpecifier interface {
+	isAccessLogFilter_FilterSpecifier()
+}
+
+type AccessLogFilter_ResponseFlagFilter struct {
+	ResponseFlagFilter *ResponseFlagFilter `protobuf:"bytes,9,opt,name=response_flag_filter,json=responseFlagFilter,proto3,oneof"`
+}
+
+func (*AccessLogFilter_ResponseFlagFilter) isAccessLogFilter_FilterSpecifier() {}
+
+// envoy.config.accesslog.v3.ResponseFlagFilter
+type ResponseFlagFilter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Flags         []string               `protobuf:"bytes,1,rep,name=flags,proto3" json:"flags,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseFlagFilter) Reset() {
+	*x = ResponseFlagFilter{}
+	mi := &file_xds_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseFlagFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseFlagFilter) ProtoMessage() {}
+
+func (x *ResponseFlagFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseFlagFilter.ProtoReflect.Descriptor instead.
+func (*ResponseFlagFilter) Descriptor() ([]byte, []int) {
+	return file_xds_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ResponseFlagFilter) GetFlags() []string {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
 // envoy.config.accesslog.v3.AccessLog
 type AccessLog struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4242,7 +4460,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_xds_proto_msgTypes[47]
+	mi := &file_xds_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4254,7 +4472,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[47]
+	mi := &file_xds_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4267,7 +4485,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{47}
+	return file_xds_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AccessLog) GetName() string {
@@ -4317,7 +4535,7 @@ type FileAccessLog struct {
 
 func (x *FileAccessLog) Reset() {
 	*x = FileAccessLog{}
-	mi := &file_xds_proto_msgTypes[48]
+	mi := &file_xds_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4329,7 +4547,7 @@ func (x *FileAccessLog) String() string {
 func (*FileAccessLog) ProtoMessage() {}
 
 func (x *FileAccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[48]
+	mi := &file_xds_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4342,7 +4560,7 @@ func (x *FileAccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileAccessLog.ProtoReflect.Descriptor instead.
 func (*FileAccessLog) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{48}
+	return file_xds_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *FileAccessLog) GetPath() string {
@@ -4392,7 +4610,7 @@ type SubstitutionFormatString struct {
 
 func (x *SubstitutionFormatString) Reset() {
 	*x = SubstitutionFormatString{}
-	mi := &file_xds_proto_msgTypes[49]
+	mi := &file_xds_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4404,7 +4622,7 @@ func (x *SubstitutionFormatString) String() string {
 func (*SubstitutionFormatString) ProtoMessage() {}
 
 func (x *SubstitutionFormatString) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[49]
+	mi := &file_xds_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4417,7 +4635,7 @@ func (x *SubstitutionFormatString) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubstitutionFormatString.ProtoReflect.Descriptor instead.
 func (*SubstitutionFormatString) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{49}
+	return file_xds_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SubstitutionFormatString) GetFormat() isSubstitutionFormatString_Format {
@@ -4468,13 +4686,14 @@ type RouteConfiguration struct {
 	VirtualHosts             []*VirtualHost         `protobuf:"bytes,2,rep,name=virtual_hosts,json=virtualHosts,proto3" json:"virtual_hosts,omitempty"`
 	ValidateClusters         *wrapperspb.BoolValue  `protobuf:"bytes,7,opt,name=validate_clusters,json=validateClusters,proto3" json:"validate_clusters,omitempty"`
 	IgnorePortInHostMatching bool                   `protobuf:"varint,14,opt,name=ignore_port_in_host_matching,json=ignorePortInHostMatching,proto3" json:"ignore_port_in_host_matching,omitempty"`
+	ResponseHeadersToRemove  []string               `protobuf:"bytes,5,rep,name=response_headers_to_remove,json=responseHeadersToRemove,proto3" json:"response_headers_to_remove,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
 
 func (x *RouteConfiguration) Reset() {
 	*x = RouteConfiguration{}
-	mi := &file_xds_proto_msgTypes[50]
+	mi := &file_xds_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4486,7 +4705,7 @@ func (x *RouteConfiguration) String() string {
 func (*RouteConfiguration) ProtoMessage() {}
 
 func (x *RouteConfiguration) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[50]
+	mi := &file_xds_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4499,7 +4718,7 @@ func (x *RouteConfiguration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteConfiguration.ProtoReflect.Descriptor instead.
 func (*RouteConfiguration) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{50}
+	return file_xds_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RouteConfiguration) GetName() string {
@@ -4530,6 +4749,13 @@ func (x *RouteConfiguration) GetIgnorePortInHostMatching() bool {
 	return false
 }
 
+func (x *RouteConfiguration) GetResponseHeadersToRemove() []string {
+	if x != nil {
+		return x.ResponseHeadersToRemove
+	}
+	return nil
+}
+
 // envoy.config.route.v3.VirtualHost
 type VirtualHost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4542,7 +4768,7 @@ type VirtualHost struct {
 
 func (x *VirtualHost) Reset() {
 	*x = VirtualHost{}
-	mi := &file_xds_proto_msgTypes[51]
+	mi := &file_xds_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4554,7 +4780,7 @@ func (x *VirtualHost) String() string {
 func (*VirtualHost) ProtoMessage() {}
 
 func (x *VirtualHost) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[51]
+	mi := &file_xds_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4567,7 +4793,7 @@ func (x *VirtualHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VirtualHost.ProtoReflect.Descriptor instead.
 func (*VirtualHost) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{51}
+	return file_xds_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *VirtualHost) GetName() string {
@@ -4610,7 +4836,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_xds_proto_msgTypes[52]
+	mi := &file_xds_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4622,7 +4848,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[52]
+	mi := &file_xds_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4635,7 +4861,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{52}
+	return file_xds_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Route) GetName() string {
@@ -4741,7 +4967,7 @@ type RouteMatch struct {
 
 func (x *RouteMatch) Reset() {
 	*x = RouteMatch{}
-	mi := &file_xds_proto_msgTypes[53]
+	mi := &file_xds_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +4979,7 @@ func (x *RouteMatch) String() string {
 func (*RouteMatch) ProtoMessage() {}
 
 func (x *RouteMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[53]
+	mi := &file_xds_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +4992,7 @@ func (x *RouteMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteMatch.ProtoReflect.Descriptor instead.
 func (*RouteMatch) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{53}
+	return file_xds_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RouteMatch) GetPathSpecifier() isRouteMatch_PathSpecifier {
@@ -4870,7 +5096,7 @@ type HeaderMatcher struct {
 
 func (x *HeaderMatcher) Reset() {
 	*x = HeaderMatcher{}
-	mi := &file_xds_proto_msgTypes[54]
+	mi := &file_xds_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4882,7 +5108,7 @@ func (x *HeaderMatcher) String() string {
 func (*HeaderMatcher) ProtoMessage() {}
 
 func (x *HeaderMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[54]
+	mi := &file_xds_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4895,7 +5121,7 @@ func (x *HeaderMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderMatcher.ProtoReflect.Descriptor instead.
 func (*HeaderMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{54}
+	return file_xds_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *HeaderMatcher) GetName() string {
@@ -4983,7 +5209,7 @@ type QueryParameterMatcher struct {
 
 func (x *QueryParameterMatcher) Reset() {
 	*x = QueryParameterMatcher{}
-	mi := &file_xds_proto_msgTypes[55]
+	mi := &file_xds_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4995,7 +5221,7 @@ func (x *QueryParameterMatcher) String() string {
 func (*QueryParameterMatcher) ProtoMessage() {}
 
 func (x *QueryParameterMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[55]
+	mi := &file_xds_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5008,7 +5234,7 @@ func (x *QueryParameterMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryParameterMatcher.ProtoReflect.Descriptor instead.
 func (*QueryParameterMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{55}
+	return file_xds_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *QueryParameterMatcher) GetName() string {
@@ -5084,7 +5310,7 @@ type RouteAction struct {
 
 func (x *RouteAction) Reset() {
 	*x = RouteAction{}
-	mi := &file_xds_proto_msgTypes[56]
+	mi := &file_xds_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5322,7 @@ func (x *RouteAction) String() string {
 func (*RouteAction) ProtoMessage() {}
 
 func (x *RouteAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[56]
+	mi := &file_xds_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5109,7 +5335,7 @@ func (x *RouteAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteAction.ProtoReflect.Descriptor instead.
 func (*RouteAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{56}
+	return file_xds_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RouteAction) GetClusterSpecifier() isRouteAction_ClusterSpecifier {
@@ -5246,7 +5472,7 @@ type WeightedCluster struct {
 
 func (x *WeightedCluster) Reset() {
 	*x = WeightedCluster{}
-	mi := &file_xds_proto_msgTypes[57]
+	mi := &file_xds_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5258,7 +5484,7 @@ func (x *WeightedCluster) String() string {
 func (*WeightedCluster) ProtoMessage() {}
 
 func (x *WeightedCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[57]
+	mi := &file_xds_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5271,7 +5497,7 @@ func (x *WeightedCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedCluster.ProtoReflect.Descriptor instead.
 func (*WeightedCluster) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{57}
+	return file_xds_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WeightedCluster) GetClusters() []*WeightedCluster_ClusterWeight {
@@ -5297,7 +5523,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_xds_proto_msgTypes[58]
+	mi := &file_xds_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5309,7 +5535,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[58]
+	mi := &file_xds_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5322,7 +5548,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{58}
+	return file_xds_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RetryPolicy) GetRetryOn() string {
@@ -5383,7 +5609,7 @@ type PreviousHostsPredicate struct {
 
 func (x *PreviousHostsPredicate) Reset() {
 	*x = PreviousHostsPredicate{}
-	mi := &file_xds_proto_msgTypes[59]
+	mi := &file_xds_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5395,7 +5621,7 @@ func (x *PreviousHostsPredicate) String() string {
 func (*PreviousHostsPredicate) ProtoMessage() {}
 
 func (x *PreviousHostsPredicate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[59]
+	mi := &file_xds_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5408,7 +5634,7 @@ func (x *PreviousHostsPredicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviousHostsPredicate.ProtoReflect.Descriptor instead.
 func (*PreviousHostsPredicate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{59}
+	return file_xds_proto_rawDescGZIP(), []int{63}
 }
 
 // envoy.config.route.v3.DirectResponseAction
@@ -5422,7 +5648,7 @@ type DirectResponseAction struct {
 
 func (x *DirectResponseAction) Reset() {
 	*x = DirectResponseAction{}
-	mi := &file_xds_proto_msgTypes[60]
+	mi := &file_xds_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5434,7 +5660,7 @@ func (x *DirectResponseAction) String() string {
 func (*DirectResponseAction) ProtoMessage() {}
 
 func (x *DirectResponseAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[60]
+	mi := &file_xds_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5447,7 +5673,7 @@ func (x *DirectResponseAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponseAction.ProtoReflect.Descriptor instead.
 func (*DirectResponseAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{60}
+	return file_xds_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *DirectResponseAction) GetStatus() uint32 {
@@ -5482,7 +5708,7 @@ type RedirectAction struct {
 
 func (x *RedirectAction) Reset() {
 	*x = RedirectAction{}
-	mi := &file_xds_proto_msgTypes[61]
+	mi := &file_xds_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5494,7 +5720,7 @@ func (x *RedirectAction) String() string {
 func (*RedirectAction) ProtoMessage() {}
 
 func (x *RedirectAction) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[61]
+	mi := &file_xds_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5507,7 +5733,7 @@ func (x *RedirectAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedirectAction.ProtoReflect.Descriptor instead.
 func (*RedirectAction) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{61}
+	return file_xds_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *RedirectAction) GetHostRedirect() string {
@@ -5595,7 +5821,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_xds_proto_msgTypes[62]
+	mi := &file_xds_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5607,7 +5833,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[62]
+	mi := &file_xds_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5620,7 +5846,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62}
+	return file_xds_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Cluster) GetName() string {
@@ -5750,7 +5976,7 @@ type CircuitBreakers struct {
 
 func (x *CircuitBreakers) Reset() {
 	*x = CircuitBreakers{}
-	mi := &file_xds_proto_msgTypes[63]
+	mi := &file_xds_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5762,7 +5988,7 @@ func (x *CircuitBreakers) String() string {
 func (*CircuitBreakers) ProtoMessage() {}
 
 func (x *CircuitBreakers) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[63]
+	mi := &file_xds_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5775,7 +6001,7 @@ func (x *CircuitBreakers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreakers.ProtoReflect.Descriptor instead.
 func (*CircuitBreakers) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{63}
+	return file_xds_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CircuitBreakers) GetThresholds() []*CircuitBreakers_Thresholds {
@@ -5800,7 +6026,7 @@ type OutlierDetection struct {
 
 func (x *OutlierDetection) Reset() {
 	*x = OutlierDetection{}
-	mi := &file_xds_proto_msgTypes[64]
+	mi := &file_xds_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5812,7 +6038,7 @@ func (x *OutlierDetection) String() string {
 func (*OutlierDetection) ProtoMessage() {}
 
 func (x *OutlierDetection) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[64]
+	mi := &file_xds_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5825,7 +6051,7 @@ func (x *OutlierDetection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutlierDetection.ProtoReflect.Descriptor instead.
 func (*OutlierDetection) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{64}
+	return file_xds_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *OutlierDetection) GetConsecutive_5Xx() *wrapperspb.UInt32Value {
@@ -5881,7 +6107,7 @@ type ClusterLoadAssignment struct {
 
 func (x *ClusterLoadAssignment) Reset() {
 	*x = ClusterLoadAssignment{}
-	mi := &file_xds_proto_msgTypes[65]
+	mi := &file_xds_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5893,7 +6119,7 @@ func (x *ClusterLoadAssignment) String() string {
 func (*ClusterLoadAssignment) ProtoMessage() {}
 
 func (x *ClusterLoadAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[65]
+	mi := &file_xds_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5906,7 +6132,7 @@ func (x *ClusterLoadAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterLoadAssignment.ProtoReflect.Descriptor instead.
 func (*ClusterLoadAssignment) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{65}
+	return file_xds_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ClusterLoadAssignment) GetClusterName() string {
@@ -5936,7 +6162,7 @@ type LocalityLbEndpoints struct {
 
 func (x *LocalityLbEndpoints) Reset() {
 	*x = LocalityLbEndpoints{}
-	mi := &file_xds_proto_msgTypes[66]
+	mi := &file_xds_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5948,7 +6174,7 @@ func (x *LocalityLbEndpoints) String() string {
 func (*LocalityLbEndpoints) ProtoMessage() {}
 
 func (x *LocalityLbEndpoints) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[66]
+	mi := &file_xds_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5961,7 +6187,7 @@ func (x *LocalityLbEndpoints) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLbEndpoints.ProtoReflect.Descriptor instead.
 func (*LocalityLbEndpoints) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{66}
+	return file_xds_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *LocalityLbEndpoints) GetLocality() *Locality {
@@ -6007,7 +6233,7 @@ type LbEndpoint struct {
 
 func (x *LbEndpoint) Reset() {
 	*x = LbEndpoint{}
-	mi := &file_xds_proto_msgTypes[67]
+	mi := &file_xds_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6019,7 +6245,7 @@ func (x *LbEndpoint) String() string {
 func (*LbEndpoint) ProtoMessage() {}
 
 func (x *LbEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[67]
+	mi := &file_xds_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6032,7 +6258,7 @@ func (x *LbEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LbEndpoint.ProtoReflect.Descriptor instead.
 func (*LbEndpoint) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{67}
+	return file_xds_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *LbEndpoint) GetHostIdentifier() isLbEndpoint_HostIdentifier {
@@ -6086,7 +6312,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_xds_proto_msgTypes[68]
+	mi := &file_xds_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6098,7 +6324,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[68]
+	mi := &file_xds_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6111,7 +6337,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{68}
+	return file_xds_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Endpoint) GetAddress() *Address {
@@ -6144,7 +6370,7 @@ type UpstreamHttpOptions struct {
 
 func (x *UpstreamHttpOptions) Reset() {
 	*x = UpstreamHttpOptions{}
-	mi := &file_xds_proto_msgTypes[69]
+	mi := &file_xds_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6156,7 +6382,7 @@ func (x *UpstreamHttpOptions) String() string {
 func (*UpstreamHttpOptions) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[69]
+	mi := &file_xds_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6169,7 +6395,7 @@ func (x *UpstreamHttpOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamHttpOptions.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69}
+	return file_xds_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *UpstreamHttpOptions) GetCommonHttpProtocolOptions() *HttpProtocolOptions {
@@ -6252,7 +6478,7 @@ type DownstreamTlsContext struct {
 
 func (x *DownstreamTlsContext) Reset() {
 	*x = DownstreamTlsContext{}
-	mi := &file_xds_proto_msgTypes[70]
+	mi := &file_xds_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6264,7 +6490,7 @@ func (x *DownstreamTlsContext) String() string {
 func (*DownstreamTlsContext) ProtoMessage() {}
 
 func (x *DownstreamTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[70]
+	mi := &file_xds_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6277,7 +6503,7 @@ func (x *DownstreamTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownstreamTlsContext.ProtoReflect.Descriptor instead.
 func (*DownstreamTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{70}
+	return file_xds_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DownstreamTlsContext) GetCommonTlsContext() *CommonTlsContext {
@@ -6340,7 +6566,7 @@ type UpstreamTlsContext struct {
 
 func (x *UpstreamTlsContext) Reset() {
 	*x = UpstreamTlsContext{}
-	mi := &file_xds_proto_msgTypes[71]
+	mi := &file_xds_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6352,7 +6578,7 @@ func (x *UpstreamTlsContext) String() string {
 func (*UpstreamTlsContext) ProtoMessage() {}
 
 func (x *UpstreamTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[71]
+	mi := &file_xds_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6365,7 +6591,7 @@ func (x *UpstreamTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamTlsContext.ProtoReflect.Descriptor instead.
 func (*UpstreamTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{71}
+	return file_xds_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *UpstreamTlsContext) GetCommonTlsContext() *CommonTlsContext {
@@ -6409,7 +6635,7 @@ type CommonTlsContext struct {
 
 func (x *CommonTlsContext) Reset() {
 	*x = CommonTlsContext{}
-	mi := &file_xds_proto_msgTypes[72]
+	mi := &file_xds_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6421,7 +6647,7 @@ func (x *CommonTlsContext) String() string {
 func (*CommonTlsContext) ProtoMessage() {}
 
 func (x *CommonTlsContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[72]
+	mi := &file_xds_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6434,7 +6660,7 @@ func (x *CommonTlsContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommonTlsContext.ProtoReflect.Descriptor instead.
 func (*CommonTlsContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{72}
+	return file_xds_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *CommonTlsContext) GetTlsParams() *TlsParameters {
@@ -6540,7 +6766,7 @@ type CertificateProviderPluginInstance struct {
 
 func (x *CertificateProviderPluginInstance) Reset() {
 	*x = CertificateProviderPluginInstance{}
-	mi := &file_xds_proto_msgTypes[73]
+	mi := &file_xds_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6552,7 +6778,7 @@ func (x *CertificateProviderPluginInstance) String() string {
 func (*CertificateProviderPluginInstance) ProtoMessage() {}
 
 func (x *CertificateProviderPluginInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[73]
+	mi := &file_xds_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6565,7 +6791,7 @@ func (x *CertificateProviderPluginInstance) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use CertificateProviderPluginInstance.ProtoReflect.Descriptor instead.
 func (*CertificateProviderPluginInstance) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{73}
+	return file_xds_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *CertificateProviderPluginInstance) GetInstanceName() string {
@@ -6593,7 +6819,7 @@ type TlsParameters struct {
 
 func (x *TlsParameters) Reset() {
 	*x = TlsParameters{}
-	mi := &file_xds_proto_msgTypes[74]
+	mi := &file_xds_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6605,7 +6831,7 @@ func (x *TlsParameters) String() string {
 func (*TlsParameters) ProtoMessage() {}
 
 func (x *TlsParameters) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[74]
+	mi := &file_xds_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6618,7 +6844,7 @@ func (x *TlsParameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TlsParameters.ProtoReflect.Descriptor instead.
 func (*TlsParameters) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{74}
+	return file_xds_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *TlsParameters) GetTlsMinimumProtocolVersion() TlsParameters_TlsProtocol {
@@ -6646,7 +6872,7 @@ type TlsCertificate struct {
 
 func (x *TlsCertificate) Reset() {
 	*x = TlsCertificate{}
-	mi := &file_xds_proto_msgTypes[75]
+	mi := &file_xds_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6658,7 +6884,7 @@ func (x *TlsCertificate) String() string {
 func (*TlsCertificate) ProtoMessage() {}
 
 func (x *TlsCertificate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[75]
+	mi := &file_xds_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6671,7 +6897,7 @@ func (x *TlsCertificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TlsCertificate.ProtoReflect.Descriptor instead.
 func (*TlsCertificate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{75}
+	return file_xds_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *TlsCertificate) GetCertificateChain() *DataSource {
@@ -6702,7 +6928,7 @@ type CertificateValidationContext struct {
 
 func (x *CertificateValidationContext) Reset() {
 	*x = CertificateValidationContext{}
-	mi := &file_xds_proto_msgTypes[76]
+	mi := &file_xds_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6714,7 +6940,7 @@ func (x *CertificateValidationContext) String() string {
 func (*CertificateValidationContext) ProtoMessage() {}
 
 func (x *CertificateValidationContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[76]
+	mi := &file_xds_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6727,7 +6953,7 @@ func (x *CertificateValidationContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateValidationContext.ProtoReflect.Descriptor instead.
 func (*CertificateValidationContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{76}
+	return file_xds_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CertificateValidationContext) GetTrustedCa() *DataSource {
@@ -6776,7 +7002,7 @@ type SubjectAltNameMatcher struct {
 
 func (x *SubjectAltNameMatcher) Reset() {
 	*x = SubjectAltNameMatcher{}
-	mi := &file_xds_proto_msgTypes[77]
+	mi := &file_xds_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6788,7 +7014,7 @@ func (x *SubjectAltNameMatcher) String() string {
 func (*SubjectAltNameMatcher) ProtoMessage() {}
 
 func (x *SubjectAltNameMatcher) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[77]
+	mi := &file_xds_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6801,7 +7027,7 @@ func (x *SubjectAltNameMatcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectAltNameMatcher.ProtoReflect.Descriptor instead.
 func (*SubjectAltNameMatcher) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{77}
+	return file_xds_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *SubjectAltNameMatcher) GetSanType() SubjectAltNameMatcher_SanType {
@@ -6829,7 +7055,7 @@ type SdsSecretConfig struct {
 
 func (x *SdsSecretConfig) Reset() {
 	*x = SdsSecretConfig{}
-	mi := &file_xds_proto_msgTypes[78]
+	mi := &file_xds_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6841,7 +7067,7 @@ func (x *SdsSecretConfig) String() string {
 func (*SdsSecretConfig) ProtoMessage() {}
 
 func (x *SdsSecretConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[78]
+	mi := &file_xds_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6854,7 +7080,7 @@ func (x *SdsSecretConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SdsSecretConfig.ProtoReflect.Descriptor instead.
 func (*SdsSecretConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{78}
+	return file_xds_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SdsSecretConfig) GetName() string {
@@ -6886,7 +7112,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_xds_proto_msgTypes[79]
+	mi := &file_xds_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6898,7 +7124,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[79]
+	mi := &file_xds_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6911,7 +7137,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{79}
+	return file_xds_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Secret) GetName() string {
@@ -6972,7 +7198,7 @@ type GrpcService_EnvoyGrpc struct {
 
 func (x *GrpcService_EnvoyGrpc) Reset() {
 	*x = GrpcService_EnvoyGrpc{}
-	mi := &file_xds_proto_msgTypes[81]
+	mi := &file_xds_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6984,7 +7210,7 @@ func (x *GrpcService_EnvoyGrpc) String() string {
 func (*GrpcService_EnvoyGrpc) ProtoMessage() {}
 
 func (x *GrpcService_EnvoyGrpc) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[81]
+	mi := &file_xds_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7019,7 +7245,7 @@ type HealthCheck_HttpHealthCheck struct {
 
 func (x *HealthCheck_HttpHealthCheck) Reset() {
 	*x = HealthCheck_HttpHealthCheck{}
-	mi := &file_xds_proto_msgTypes[82]
+	mi := &file_xds_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7031,7 +7257,7 @@ func (x *HealthCheck_HttpHealthCheck) String() string {
 func (*HealthCheck_HttpHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_HttpHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[82]
+	mi := &file_xds_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7077,7 +7303,7 @@ type HealthCheck_TcpHealthCheck struct {
 
 func (x *HealthCheck_TcpHealthCheck) Reset() {
 	*x = HealthCheck_TcpHealthCheck{}
-	mi := &file_xds_proto_msgTypes[83]
+	mi := &file_xds_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7089,7 +7315,7 @@ func (x *HealthCheck_TcpHealthCheck) String() string {
 func (*HealthCheck_TcpHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_TcpHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[83]
+	mi := &file_xds_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7115,7 +7341,7 @@ type HealthCheck_GrpcHealthCheck struct {
 
 func (x *HealthCheck_GrpcHealthCheck) Reset() {
 	*x = HealthCheck_GrpcHealthCheck{}
-	mi := &file_xds_proto_msgTypes[84]
+	mi := &file_xds_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7127,7 +7353,7 @@ func (x *HealthCheck_GrpcHealthCheck) String() string {
 func (*HealthCheck_GrpcHealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck_GrpcHealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[84]
+	mi := &file_xds_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7160,7 +7386,7 @@ type ListenerFilterChainMatchPredicate_MatchSet struct {
 
 func (x *ListenerFilterChainMatchPredicate_MatchSet) Reset() {
 	*x = ListenerFilterChainMatchPredicate_MatchSet{}
-	mi := &file_xds_proto_msgTypes[85]
+	mi := &file_xds_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7172,7 +7398,7 @@ func (x *ListenerFilterChainMatchPredicate_MatchSet) String() string {
 func (*ListenerFilterChainMatchPredicate_MatchSet) ProtoMessage() {}
 
 func (x *ListenerFilterChainMatchPredicate_MatchSet) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[85]
+	mi := &file_xds_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7205,7 +7431,7 @@ type TcpProxy_WeightedCluster struct {
 
 func (x *TcpProxy_WeightedCluster) Reset() {
 	*x = TcpProxy_WeightedCluster{}
-	mi := &file_xds_proto_msgTypes[86]
+	mi := &file_xds_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7217,7 +7443,7 @@ func (x *TcpProxy_WeightedCluster) String() string {
 func (*TcpProxy_WeightedCluster) ProtoMessage() {}
 
 func (x *TcpProxy_WeightedCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[86]
+	mi := &file_xds_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7251,7 +7477,7 @@ type TcpProxy_WeightedCluster_ClusterWeight struct {
 
 func (x *TcpProxy_WeightedCluster_ClusterWeight) Reset() {
 	*x = TcpProxy_WeightedCluster_ClusterWeight{}
-	mi := &file_xds_proto_msgTypes[87]
+	mi := &file_xds_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7263,7 +7489,7 @@ func (x *TcpProxy_WeightedCluster_ClusterWeight) String() string {
 func (*TcpProxy_WeightedCluster_ClusterWeight) ProtoMessage() {}
 
 func (x *TcpProxy_WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[87]
+	mi := &file_xds_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7305,7 +7531,7 @@ type HttpConnectionManager_SetCurrentClientCertDetails struct {
 
 func (x *HttpConnectionManager_SetCurrentClientCertDetails) Reset() {
 	*x = HttpConnectionManager_SetCurrentClientCertDetails{}
-	mi := &file_xds_proto_msgTypes[88]
+	mi := &file_xds_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7317,7 +7543,7 @@ func (x *HttpConnectionManager_SetCurrentClientCertDetails) String() string {
 func (*HttpConnectionManager_SetCurrentClientCertDetails) ProtoMessage() {}
 
 func (x *HttpConnectionManager_SetCurrentClientCertDetails) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[88]
+	mi := &file_xds_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7364,7 +7590,7 @@ type HttpConnectionManager_UpgradeConfig struct {
 
 func (x *HttpConnectionManager_UpgradeConfig) Reset() {
 	*x = HttpConnectionManager_UpgradeConfig{}
-	mi := &file_xds_proto_msgTypes[89]
+	mi := &file_xds_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7376,7 +7602,7 @@ func (x *HttpConnectionManager_UpgradeConfig) String() string {
 func (*HttpConnectionManager_UpgradeConfig) ProtoMessage() {}
 
 func (x *HttpConnectionManager_UpgradeConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[89]
+	mi := &file_xds_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7408,7 +7634,7 @@ type RouteMatch_GrpcRouteMatchOptions struct {
 
 func (x *RouteMatch_GrpcRouteMatchOptions) Reset() {
 	*x = RouteMatch_GrpcRouteMatchOptions{}
-	mi := &file_xds_proto_msgTypes[90]
+	mi := &file_xds_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7420,7 +7646,7 @@ func (x *RouteMatch_GrpcRouteMatchOptions) String() string {
 func (*RouteMatch_GrpcRouteMatchOptions) ProtoMessage() {}
 
 func (x *RouteMatch_GrpcRouteMatchOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[90]
+	mi := &file_xds_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7433,7 +7659,7 @@ func (x *RouteMatch_GrpcRouteMatchOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteMatch_GrpcRouteMatchOptions.ProtoReflect.Descriptor instead.
 func (*RouteMatch_GrpcRouteMatchOptions) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{53, 0}
+	return file_xds_proto_rawDescGZIP(), []int{57, 0}
 }
 
 // envoy.config.route.v3.RouteAction.MaxStreamDuration
@@ -7446,7 +7672,7 @@ type RouteAction_MaxStreamDuration struct {
 
 func (x *RouteAction_MaxStreamDuration) Reset() {
 	*x = RouteAction_MaxStreamDuration{}
-	mi := &file_xds_proto_msgTypes[91]
+	mi := &file_xds_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7458,7 +7684,7 @@ func (x *RouteAction_MaxStreamDuration) String() string {
 func (*RouteAction_MaxStreamDuration) ProtoMessage() {}
 
 func (x *RouteAction_MaxStreamDuration) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[91]
+	mi := &file_xds_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7471,7 +7697,7 @@ func (x *RouteAction_MaxStreamDuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteAction_MaxStreamDuration.ProtoReflect.Descriptor instead.
 func (*RouteAction_MaxStreamDuration) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{56, 0}
+	return file_xds_proto_rawDescGZIP(), []int{60, 0}
 }
 
 func (x *RouteAction_MaxStreamDuration) GetMaxStreamDuration() *durationpb.Duration {
@@ -7492,7 +7718,7 @@ type WeightedCluster_ClusterWeight struct {
 
 func (x *WeightedCluster_ClusterWeight) Reset() {
 	*x = WeightedCluster_ClusterWeight{}
-	mi := &file_xds_proto_msgTypes[92]
+	mi := &file_xds_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7504,7 +7730,7 @@ func (x *WeightedCluster_ClusterWeight) String() string {
 func (*WeightedCluster_ClusterWeight) ProtoMessage() {}
 
 func (x *WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[92]
+	mi := &file_xds_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7517,7 +7743,7 @@ func (x *WeightedCluster_ClusterWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedCluster_ClusterWeight.ProtoReflect.Descriptor instead.
 func (*WeightedCluster_ClusterWeight) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{57, 0}
+	return file_xds_proto_rawDescGZIP(), []int{61, 0}
 }
 
 func (x *WeightedCluster_ClusterWeight) GetName() string {
@@ -7548,7 +7774,7 @@ type RetryPolicy_RetryHostPredicate struct {
 
 func (x *RetryPolicy_RetryHostPredicate) Reset() {
 	*x = RetryPolicy_RetryHostPredicate{}
-	mi := &file_xds_proto_msgTypes[93]
+	mi := &file_xds_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7560,7 +7786,7 @@ func (x *RetryPolicy_RetryHostPredicate) String() string {
 func (*RetryPolicy_RetryHostPredicate) ProtoMessage() {}
 
 func (x *RetryPolicy_RetryHostPredicate) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[93]
+	mi := &file_xds_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7573,7 +7799,7 @@ func (x *RetryPolicy_RetryHostPredicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy_RetryHostPredicate.ProtoReflect.Descriptor instead.
 func (*RetryPolicy_RetryHostPredicate) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{58, 0}
+	return file_xds_proto_rawDescGZIP(), []int{62, 0}
 }
 
 func (x *RetryPolicy_RetryHostPredicate) GetName() string {
@@ -7620,7 +7846,7 @@ type RetryPolicy_RetryBackOff struct {
 
 func (x *RetryPolicy_RetryBackOff) Reset() {
 	*x = RetryPolicy_RetryBackOff{}
-	mi := &file_xds_proto_msgTypes[94]
+	mi := &file_xds_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7632,7 +7858,7 @@ func (x *RetryPolicy_RetryBackOff) String() string {
 func (*RetryPolicy_RetryBackOff) ProtoMessage() {}
 
 func (x *RetryPolicy_RetryBackOff) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[94]
+	mi := &file_xds_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7645,7 +7871,7 @@ func (x *RetryPolicy_RetryBackOff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy_RetryBackOff.ProtoReflect.Descriptor instead.
 func (*RetryPolicy_RetryBackOff) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{58, 1}
+	return file_xds_proto_rawDescGZIP(), []int{62, 1}
 }
 
 func (x *RetryPolicy_RetryBackOff) GetBaseInterval() *durationpb.Duration {
@@ -7673,7 +7899,7 @@ type Cluster_EdsClusterConfig struct {
 
 func (x *Cluster_EdsClusterConfig) Reset() {
 	*x = Cluster_EdsClusterConfig{}
-	mi := &file_xds_proto_msgTypes[95]
+	mi := &file_xds_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7685,7 +7911,7 @@ func (x *Cluster_EdsClusterConfig) String() string {
 func (*Cluster_EdsClusterConfig) ProtoMessage() {}
 
 func (x *Cluster_EdsClusterConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[95]
+	mi := &file_xds_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7698,7 +7924,7 @@ func (x *Cluster_EdsClusterConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster_EdsClusterConfig.ProtoReflect.Descriptor instead.
 func (*Cluster_EdsClusterConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{62, 0}
+	return file_xds_proto_rawDescGZIP(), []int{66, 0}
 }
 
 func (x *Cluster_EdsClusterConfig) GetEdsConfig() *ConfigSource {
@@ -7729,7 +7955,7 @@ type CircuitBreakers_Thresholds struct {
 
 func (x *CircuitBreakers_Thresholds) Reset() {
 	*x = CircuitBreakers_Thresholds{}
-	mi := &file_xds_proto_msgTypes[97]
+	mi := &file_xds_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7741,7 +7967,7 @@ func (x *CircuitBreakers_Thresholds) String() string {
 func (*CircuitBreakers_Thresholds) ProtoMessage() {}
 
 func (x *CircuitBreakers_Thresholds) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[97]
+	mi := &file_xds_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7754,7 +7980,7 @@ func (x *CircuitBreakers_Thresholds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreakers_Thresholds.ProtoReflect.Descriptor instead.
 func (*CircuitBreakers_Thresholds) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{63, 0}
+	return file_xds_proto_rawDescGZIP(), []int{67, 0}
 }
 
 func (x *CircuitBreakers_Thresholds) GetPriority() RoutingPriority {
@@ -7806,7 +8032,7 @@ type UpstreamHttpOptions_ExplicitHttpConfig struct {
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) Reset() {
 	*x = UpstreamHttpOptions_ExplicitHttpConfig{}
-	mi := &file_xds_proto_msgTypes[98]
+	mi := &file_xds_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7818,7 +8044,7 @@ func (x *UpstreamHttpOptions_ExplicitHttpConfig) String() string {
 func (*UpstreamHttpOptions_ExplicitHttpConfig) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[98]
+	mi := &file_xds_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7831,7 +8057,7 @@ func (x *UpstreamHttpOptions_ExplicitHttpConfig) ProtoReflect() protoreflect.Mes
 
 // Deprecated: Use UpstreamHttpOptions_ExplicitHttpConfig.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions_ExplicitHttpConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69, 0}
+	return file_xds_proto_rawDescGZIP(), []int{73, 0}
 }
 
 func (x *UpstreamHttpOptions_ExplicitHttpConfig) GetProtocolConfig() isUpstreamHttpOptions_ExplicitHttpConfig_ProtocolConfig {
@@ -7888,7 +8114,7 @@ type UpstreamHttpOptions_UseDownstreamHttpConfig struct {
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) Reset() {
 	*x = UpstreamHttpOptions_UseDownstreamHttpConfig{}
-	mi := &file_xds_proto_msgTypes[99]
+	mi := &file_xds_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7900,7 +8126,7 @@ func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) String() string {
 func (*UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[99]
+	mi := &file_xds_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7913,7 +8139,7 @@ func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) ProtoReflect() protoreflec
 
 // Deprecated: Use UpstreamHttpOptions_UseDownstreamHttpConfig.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions_UseDownstreamHttpConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69, 1}
+	return file_xds_proto_rawDescGZIP(), []int{73, 1}
 }
 
 func (x *UpstreamHttpOptions_UseDownstreamHttpConfig) GetHttpProtocolOptions() *Http1ProtocolOptions {
@@ -7941,7 +8167,7 @@ type UpstreamHttpOptions_AutoHttpConfig struct {
 
 func (x *UpstreamHttpOptions_AutoHttpConfig) Reset() {
 	*x = UpstreamHttpOptions_AutoHttpConfig{}
-	mi := &file_xds_proto_msgTypes[100]
+	mi := &file_xds_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7953,7 +8179,7 @@ func (x *UpstreamHttpOptions_AutoHttpConfig) String() string {
 func (*UpstreamHttpOptions_AutoHttpConfig) ProtoMessage() {}
 
 func (x *UpstreamHttpOptions_AutoHttpConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[100]
+	mi := &file_xds_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7966,7 +8192,7 @@ func (x *UpstreamHttpOptions_AutoHttpConfig) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use UpstreamHttpOptions_AutoHttpConfig.ProtoReflect.Descriptor instead.
 func (*UpstreamHttpOptions_AutoHttpConfig) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{69, 2}
+	return file_xds_proto_rawDescGZIP(), []int{73, 2}
 }
 
 func (x *UpstreamHttpOptions_AutoHttpConfig) GetHttpProtocolOptions() *Http1ProtocolOptions {
@@ -7994,7 +8220,7 @@ type CommonTlsContext_CombinedCertificateValidationContext struct {
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) Reset() {
 	*x = CommonTlsContext_CombinedCertificateValidationContext{}
-	mi := &file_xds_proto_msgTypes[101]
+	mi := &file_xds_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8006,7 +8232,7 @@ func (x *CommonTlsContext_CombinedCertificateValidationContext) String() string 
 func (*CommonTlsContext_CombinedCertificateValidationContext) ProtoMessage() {}
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_proto_msgTypes[101]
+	mi := &file_xds_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8019,7 +8245,7 @@ func (x *CommonTlsContext_CombinedCertificateValidationContext) ProtoReflect() p
 
 // Deprecated: Use CommonTlsContext_CombinedCertificateValidationContext.ProtoReflect.Descriptor instead.
 func (*CommonTlsContext_CombinedCertificateValidationContext) Descriptor() ([]byte, []int) {
-	return file_xds_proto_rawDescGZIP(), []int{72, 0}
+	return file_xds_proto_rawDescGZIP(), []int{76, 0}
 }
 
 func (x *CommonTlsContext_CombinedCertificateValidationContext) GetDefaultValidationContext() *CertificateValidationContext {
@@ -8268,7 +8494,7 @@ const file_xds_proto_rawDesc = "" +
 	"\rClusterWeight\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weightB\x13\n" +
-	"\x11cluster_specifier\"\xa7\x0e\n" +
+	"\x11cluster_specifier\"\xf7\x0e\n" +
 	"\x15HttpConnectionManager\x12N\n" +
 	"\n" +
 	"codec_type\x18\x01 \x01(\x0e2/.slipway.xds.v3.HttpConnectionManager.CodecTypeR\tcodecType\x12\x1f\n" +
@@ -8289,7 +8515,8 @@ const file_xds_proto_rawDesc = "" +
 	"\x13generate_request_id\x18\x0f \x01(\v2\x1a.google.protobuf.BoolValueR\x11generateRequestId\x12\x82\x01\n" +
 	"\x1cserver_header_transformation\x18\" \x01(\x0e2@.slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformationR\x1aserverHeaderTransformation\x12A\n" +
 	"\x0enormalize_path\x18\x1e \x01(\v2\x1a.google.protobuf.BoolValueR\rnormalizePath\x12#\n" +
-	"\rmerge_slashes\x18! \x01(\bR\fmergeSlashes\x1aw\n" +
+	"\rmerge_slashes\x18! \x01(\bR\fmergeSlashes\x12N\n" +
+	"\x12local_reply_config\x18& \x01(\v2 .slipway.xds.v3.LocalReplyConfigR\x10localReplyConfig\x1aw\n" +
 	"\x1bSetCurrentClientCertDetails\x124\n" +
 	"\asubject\x18\x01 \x01(\v2\x1a.google.protobuf.BoolValueR\asubject\x12\x10\n" +
 	"\x03dns\x18\x04 \x01(\bR\x03dns\x12\x10\n" +
@@ -8319,7 +8546,17 @@ const file_xds_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
 	"\ftyped_config\x18\x04 \x01(\v2\x14.google.protobuf.AnyH\x00R\vtypedConfigB\r\n" +
 	"\vconfig_type\"\b\n" +
-	"\x06Router\"i\n" +
+	"\x06Router\"L\n" +
+	"\x10LocalReplyConfig\x128\n" +
+	"\amappers\x18\x01 \x03(\v2\x1e.slipway.xds.v3.ResponseMapperR\amappers\"\x92\x01\n" +
+	"\x0eResponseMapper\x127\n" +
+	"\x06filter\x18\x01 \x01(\v2\x1f.slipway.xds.v3.AccessLogFilterR\x06filter\x12G\n" +
+	"\x0eheaders_to_add\x18\x05 \x03(\v2!.slipway.xds.v3.HeaderValueOptionR\fheadersToAdd\"}\n" +
+	"\x0fAccessLogFilter\x12V\n" +
+	"\x14response_flag_filter\x18\t \x01(\v2\".slipway.xds.v3.ResponseFlagFilterH\x00R\x12responseFlagFilterB\x12\n" +
+	"\x10filter_specifier\"*\n" +
+	"\x12ResponseFlagFilter\x12\x14\n" +
+	"\x05flags\x18\x01 \x03(\tR\x05flags\"i\n" +
 	"\tAccessLog\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
 	"\ftyped_config\x18\x04 \x01(\v2\x14.google.protobuf.AnyH\x00R\vtypedConfigB\r\n" +
@@ -8333,12 +8570,13 @@ const file_xds_proto_rawDesc = "" +
 	"\vjson_format\x18\x02 \x01(\v2\x17.google.protobuf.StructH\x00R\n" +
 	"jsonFormat\x12J\n" +
 	"\x12text_format_source\x18\x05 \x01(\v2\x1a.slipway.xds.v3.DataSourceH\x00R\x10textFormatSourceB\b\n" +
-	"\x06format\"\xf3\x01\n" +
+	"\x06format\"\xb0\x02\n" +
 	"\x12RouteConfiguration\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12@\n" +
 	"\rvirtual_hosts\x18\x02 \x03(\v2\x1b.slipway.xds.v3.VirtualHostR\fvirtualHosts\x12G\n" +
 	"\x11validate_clusters\x18\a \x01(\v2\x1a.google.protobuf.BoolValueR\x10validateClusters\x12>\n" +
-	"\x1cignore_port_in_host_matching\x18\x0e \x01(\bR\x18ignorePortInHostMatching\"j\n" +
+	"\x1cignore_port_in_host_matching\x18\x0e \x01(\bR\x18ignorePortInHostMatching\x12;\n" +
+	"\x1aresponse_headers_to_remove\x18\x05 \x03(\tR\x17responseHeadersToRemove\"j\n" +
 	"\vVirtualHost\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\adomains\x18\x02 \x03(\tR\adomains\x12-\n" +
@@ -8616,7 +8854,7 @@ func file_xds_proto_rawDescGZIP() []byte {
 }
 
 var file_xds_proto_enumTypes = make([]protoimpl.EnumInfo, 17)
-var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 102)
+var file_xds_proto_msgTypes = make([]protoimpl.MessageInfo, 106)
 var file_xds_proto_goTypes = []any{
 	(ApiVersion)(0),                                           // 0: slipway.xds.v3.ApiVersion
 	(CodecClientType)(0),                                      // 1: slipway.xds.v3.CodecClientType
@@ -8682,81 +8920,85 @@ var file_xds_proto_goTypes = []any{
 	(*Rds)(nil),                                               // 61: slipway.xds.v3.Rds
 	(*HttpFilter)(nil),                                        // 62: slipway.xds.v3.HttpFilter
 	(*Router)(nil),                                            // 63: slipway.xds.v3.Router
-	(*AccessLog)(nil),                                         // 64: slipway.xds.v3.AccessLog
-	(*FileAccessLog)(nil),                                     // 65: slipway.xds.v3.FileAccessLog
-	(*SubstitutionFormatString)(nil),                          // 66: slipway.xds.v3.SubstitutionFormatString
-	(*RouteConfiguration)(nil),                                // 67: slipway.xds.v3.RouteConfiguration
-	(*VirtualHost)(nil),                                       // 68: slipway.xds.v3.VirtualHost
-	(*Route)(nil),                                             // 69: slipway.xds.v3.Route
-	(*RouteMatch)(nil),                                        // 70: slipway.xds.v3.RouteMatch
-	(*HeaderMatcher)(nil),                                     // 71: slipway.xds.v3.HeaderMatcher
-	(*QueryParameterMatcher)(nil),                             // 72: slipway.xds.v3.QueryParameterMatcher
-	(*RouteAction)(nil),                                       // 73: slipway.xds.v3.RouteAction
-	(*WeightedCluster)(nil),                                   // 74: slipway.xds.v3.WeightedCluster
-	(*RetryPolicy)(nil),                                       // 75: slipway.xds.v3.RetryPolicy
-	(*PreviousHostsPredicate)(nil),                            // 76: slipway.xds.v3.PreviousHostsPredicate
-	(*DirectResponseAction)(nil),                              // 77: slipway.xds.v3.DirectResponseAction
-	(*RedirectAction)(nil),                                    // 78: slipway.xds.v3.RedirectAction
-	(*Cluster)(nil),                                           // 79: slipway.xds.v3.Cluster
-	(*CircuitBreakers)(nil),                                   // 80: slipway.xds.v3.CircuitBreakers
-	(*OutlierDetection)(nil),                                  // 81: slipway.xds.v3.OutlierDetection
-	(*ClusterLoadAssignment)(nil),                             // 82: slipway.xds.v3.ClusterLoadAssignment
-	(*LocalityLbEndpoints)(nil),                               // 83: slipway.xds.v3.LocalityLbEndpoints
-	(*LbEndpoint)(nil),                                        // 84: slipway.xds.v3.LbEndpoint
-	(*Endpoint)(nil),                                          // 85: slipway.xds.v3.Endpoint
-	(*UpstreamHttpOptions)(nil),                               // 86: slipway.xds.v3.UpstreamHttpOptions
-	(*DownstreamTlsContext)(nil),                              // 87: slipway.xds.v3.DownstreamTlsContext
-	(*UpstreamTlsContext)(nil),                                // 88: slipway.xds.v3.UpstreamTlsContext
-	(*CommonTlsContext)(nil),                                  // 89: slipway.xds.v3.CommonTlsContext
-	(*CertificateProviderPluginInstance)(nil),                 // 90: slipway.xds.v3.CertificateProviderPluginInstance
-	(*TlsParameters)(nil),                                     // 91: slipway.xds.v3.TlsParameters
-	(*TlsCertificate)(nil),                                    // 92: slipway.xds.v3.TlsCertificate
-	(*CertificateValidationContext)(nil),                      // 93: slipway.xds.v3.CertificateValidationContext
-	(*SubjectAltNameMatcher)(nil),                             // 94: slipway.xds.v3.SubjectAltNameMatcher
-	(*SdsSecretConfig)(nil),                                   // 95: slipway.xds.v3.SdsSecretConfig
-	(*Secret)(nil),                                            // 96: slipway.xds.v3.Secret
-	nil,                                                       // 97: slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
-	(*GrpcService_EnvoyGrpc)(nil),                             // 98: slipway.xds.v3.GrpcService.EnvoyGrpc
-	(*HealthCheck_HttpHealthCheck)(nil),                       // 99: slipway.xds.v3.HealthCheck.HttpHealthCheck
-	(*HealthCheck_TcpHealthCheck)(nil),                        // 100: slipway.xds.v3.HealthCheck.TcpHealthCheck
-	(*HealthCheck_GrpcHealthCheck)(nil),                       // 101: slipway.xds.v3.HealthCheck.GrpcHealthCheck
-	(*ListenerFilterChainMatchPredicate_MatchSet)(nil),        // 102: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
-	(*TcpProxy_WeightedCluster)(nil),                          // 103: slipway.xds.v3.TcpProxy.WeightedCluster
-	(*TcpProxy_WeightedCluster_ClusterWeight)(nil),            // 104: slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	(*HttpConnectionManager_SetCurrentClientCertDetails)(nil), // 105: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
-	(*HttpConnectionManager_UpgradeConfig)(nil),               // 106: slipway.xds.v3.HttpConnectionManager.UpgradeConfig
-	(*RouteMatch_GrpcRouteMatchOptions)(nil),                  // 107: slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	(*RouteAction_MaxStreamDuration)(nil),                     // 108: slipway.xds.v3.RouteAction.MaxStreamDuration
-	(*WeightedCluster_ClusterWeight)(nil),                     // 109: slipway.xds.v3.WeightedCluster.ClusterWeight
-	(*RetryPolicy_RetryHostPredicate)(nil),                    // 110: slipway.xds.v3.RetryPolicy.RetryHostPredicate
-	(*RetryPolicy_RetryBackOff)(nil),                          // 111: slipway.xds.v3.RetryPolicy.RetryBackOff
-	(*Cluster_EdsClusterConfig)(nil),                          // 112: slipway.xds.v3.Cluster.EdsClusterConfig
-	nil,                                                       // 113: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
-	(*CircuitBreakers_Thresholds)(nil),                        // 114: slipway.xds.v3.CircuitBreakers.Thresholds
-	(*UpstreamHttpOptions_ExplicitHttpConfig)(nil),            // 115: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
-	(*UpstreamHttpOptions_UseDownstreamHttpConfig)(nil),       // 116: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	(*UpstreamHttpOptions_AutoHttpConfig)(nil),                // 117: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
-	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 118: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	(*anypb.Any)(nil),              // 119: google.protobuf.Any
-	(*structpb.Struct)(nil),        // 120: google.protobuf.Struct
-	(*wrapperspb.UInt32Value)(nil), // 121: google.protobuf.UInt32Value
-	(*durationpb.Duration)(nil),    // 122: google.protobuf.Duration
-	(*wrapperspb.BoolValue)(nil),   // 123: google.protobuf.BoolValue
+	(*LocalReplyConfig)(nil),                                  // 64: slipway.xds.v3.LocalReplyConfig
+	(*ResponseMapper)(nil),                                    // 65: slipway.xds.v3.ResponseMapper
+	(*AccessLogFilter)(nil),                                   // 66: slipway.xds.v3.AccessLogFilter
+	(*ResponseFlagFilter)(nil),                                // 67: slipway.xds.v3.ResponseFlagFilter
+	(*AccessLog)(nil),                                         // 68: slipway.xds.v3.AccessLog
+	(*FileAccessLog)(nil),                                     // 69: slipway.xds.v3.FileAccessLog
+	(*SubstitutionFormatString)(nil),                          // 70: slipway.xds.v3.SubstitutionFormatString
+	(*RouteConfiguration)(nil),                                // 71: slipway.xds.v3.RouteConfiguration
+	(*VirtualHost)(nil),                                       // 72: slipway.xds.v3.VirtualHost
+	(*Route)(nil),                                             // 73: slipway.xds.v3.Route
+	(*RouteMatch)(nil),                                        // 74: slipway.xds.v3.RouteMatch
+	(*HeaderMatcher)(nil),                                     // 75: slipway.xds.v3.HeaderMatcher
+	(*QueryParameterMatcher)(nil),                             // 76: slipway.xds.v3.QueryParameterMatcher
+	(*RouteAction)(nil),                                       // 77: slipway.xds.v3.RouteAction
+	(*WeightedCluster)(nil),                                   // 78: slipway.xds.v3.WeightedCluster
+	(*RetryPolicy)(nil),                                       // 79: slipway.xds.v3.RetryPolicy
+	(*PreviousHostsPredicate)(nil),                            // 80: slipway.xds.v3.PreviousHostsPredicate
+	(*DirectResponseAction)(nil),                              // 81: slipway.xds.v3.DirectResponseAction
+	(*RedirectAction)(nil),                                    // 82: slipway.xds.v3.RedirectAction
+	(*Cluster)(nil),                                           // 83: slipway.xds.v3.Cluster
+	(*CircuitBreakers)(nil),                                   // 84: slipway.xds.v3.CircuitBreakers
+	(*OutlierDetection)(nil),                                  // 85: slipway.xds.v3.OutlierDetection
+	(*ClusterLoadAssignment)(nil),                             // 86: slipway.xds.v3.ClusterLoadAssignment
+	(*LocalityLbEndpoints)(nil),                               // 87: slipway.xds.v3.LocalityLbEndpoints
+	(*LbEndpoint)(nil),                                        // 88: slipway.xds.v3.LbEndpoint
+	(*Endpoint)(nil),                                          // 89: slipway.xds.v3.Endpoint
+	(*UpstreamHttpOptions)(nil),                               // 90: slipway.xds.v3.UpstreamHttpOptions
+	(*DownstreamTlsContext)(nil),                              // 91: slipway.xds.v3.DownstreamTlsContext
+	(*UpstreamTlsContext)(nil),                                // 92: slipway.xds.v3.UpstreamTlsContext
+	(*CommonTlsContext)(nil),                                  // 93: slipway.xds.v3.CommonTlsContext
+	(*CertificateProviderPluginInstance)(nil),                 // 94: slipway.xds.v3.CertificateProviderPluginInstance
+	(*TlsParameters)(nil),                                     // 95: slipway.xds.v3.TlsParameters
+	(*TlsCertificate)(nil),                                    // 96: slipway.xds.v3.TlsCertificate
+	(*CertificateValidationContext)(nil),                      // 97: slipway.xds.v3.CertificateValidationContext
+	(*SubjectAltNameMatcher)(nil),                             // 98: slipway.xds.v3.SubjectAltNameMatcher
+	(*SdsSecretConfig)(nil),                                   // 99: slipway.xds.v3.SdsSecretConfig
+	(*Secret)(nil),                                            // 100: slipway.xds.v3.Secret
+	nil,                                                       // 101: slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
+	(*GrpcService_EnvoyGrpc)(nil),                             // 102: slipway.xds.v3.GrpcService.EnvoyGrpc
+	(*HealthCheck_HttpHealthCheck)(nil),                       // 103: slipway.xds.v3.HealthCheck.HttpHealthCheck
+	(*HealthCheck_TcpHealthCheck)(nil),                        // 104: slipway.xds.v3.HealthCheck.TcpHealthCheck
+	(*HealthCheck_GrpcHealthCheck)(nil),                       // 105: slipway.xds.v3.HealthCheck.GrpcHealthCheck
+	(*ListenerFilterChainMatchPredicate_MatchSet)(nil),        // 106: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
+	(*TcpProxy_WeightedCluster)(nil),                          // 107: slipway.xds.v3.TcpProxy.WeightedCluster
+	(*TcpProxy_WeightedCluster_ClusterWeight)(nil),            // 108: slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	(*HttpConnectionManager_SetCurrentClientCertDetails)(nil), // 109: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
+	(*HttpConnectionManager_UpgradeConfig)(nil),               // 110: slipway.xds.v3.HttpConnectionManager.UpgradeConfig
+	(*RouteMatch_GrpcRouteMatchOptions)(nil),                  // 111: slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
+	(*RouteAction_MaxStreamDuration)(nil),                     // 112: slipway.xds.v3.RouteAction.MaxStreamDuration
+	(*WeightedCluster_ClusterWeight)(nil),                     // 113: slipway.xds.v3.WeightedCluster.ClusterWeight
+	(*RetryPolicy_RetryHostPredicate)(nil),                    // 114: slipway.xds.v3.RetryPolicy.RetryHostPredicate
+	(*RetryPolicy_RetryBackOff)(nil),                          // 115: slipway.xds.v3.RetryPolicy.RetryBackOff
+	(*Cluster_EdsClusterConfig)(nil),                          // 116: slipway.xds.v3.Cluster.EdsClusterConfig
+	nil,                                                       // 117: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
+	(*CircuitBreakers_Thresholds)(nil),                        // 118: slipway.xds.v3.CircuitBreakers.Thresholds
+	(*UpstreamHttpOptions_ExplicitHttpConfig)(nil),            // 119: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
+	(*UpstreamHttpOptions_UseDownstreamHttpConfig)(nil),       // 120: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
+	(*UpstreamHttpOptions_AutoHttpConfig)(nil),                // 121: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
+	(*CommonTlsContext_CombinedCertificateValidationContext)(nil), // 122: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	(*anypb.Any)(nil),              // 123: google.protobuf.Any
+	(*structpb.Struct)(nil),        // 124: google.protobuf.Struct
+	(*wrapperspb.UInt32Value)(nil), // 125: google.protobuf.UInt32Value
+	(*durationpb.Duration)(nil),    // 126: google.protobuf.Duration
+	(*wrapperspb.BoolValue)(nil),   // 127: google.protobuf.BoolValue
 }
 var file_xds_proto_depIdxs = []int32{
 	23,  // 0: slipway.xds.v3.DiscoveryRequest.node:type_name -> slipway.xds.v3.Node
 	22,  // 1: slipway.xds.v3.DiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
-	119, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
+	123, // 2: slipway.xds.v3.DiscoveryResponse.resources:type_name -> google.protobuf.Any
 	23,  // 3: slipway.xds.v3.DeltaDiscoveryRequest.node:type_name -> slipway.xds.v3.Node
-	97,  // 4: slipway.xds.v3.DeltaDiscoveryRequest.initial_resource_versions:type_name -> slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
+	101, // 4: slipway.xds.v3.DeltaDiscoveryRequest.initial_resource_versions:type_name -> slipway.xds.v3.DeltaDiscoveryRequest.InitialResourceVersionsEntry
 	22,  // 5: slipway.xds.v3.DeltaDiscoveryRequest.error_detail:type_name -> slipway.xds.v3.Status
 	21,  // 6: slipway.xds.v3.DeltaDiscoveryResponse.resources:type_name -> slipway.xds.v3.Resource
-	119, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
-	120, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
+	123, // 7: slipway.xds.v3.Resource.resource:type_name -> google.protobuf.Any
+	124, // 8: slipway.xds.v3.Node.metadata:type_name -> google.protobuf.Struct
 	26,  // 9: slipway.xds.v3.Address.socket_address:type_name -> slipway.xds.v3.SocketAddress
 	25,  // 10: slipway.xds.v3.Address.pipe:type_name -> slipway.xds.v3.Pipe
 	5,   // 11: slipway.xds.v3.SocketAddress.protocol:type_name -> slipway.xds.v3.SocketAddress.Protocol
-	121, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
+	125, // 12: slipway.xds.v3.CidrRange.prefix_len:type_name -> google.protobuf.UInt32Value
 	30,  // 13: slipway.xds.v3.ConfigSource.api_config_source:type_name -> slipway.xds.v3.ApiConfigSource
 	32,  // 14: slipway.xds.v3.ConfigSource.ads:type_name -> slipway.xds.v3.AggregatedConfigSource
 	33,  // 15: slipway.xds.v3.ConfigSource.self:type_name -> slipway.xds.v3.SelfConfigSource
@@ -8764,22 +9006,22 @@ var file_xds_proto_depIdxs = []int32{
 	6,   // 17: slipway.xds.v3.ApiConfigSource.api_type:type_name -> slipway.xds.v3.ApiConfigSource.ApiType
 	0,   // 18: slipway.xds.v3.ApiConfigSource.transport_api_version:type_name -> slipway.xds.v3.ApiVersion
 	31,  // 19: slipway.xds.v3.ApiConfigSource.grpc_services:type_name -> slipway.xds.v3.GrpcService
-	98,  // 20: slipway.xds.v3.GrpcService.envoy_grpc:type_name -> slipway.xds.v3.GrpcService.EnvoyGrpc
-	119, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
-	119, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
+	102, // 20: slipway.xds.v3.GrpcService.envoy_grpc:type_name -> slipway.xds.v3.GrpcService.EnvoyGrpc
+	123, // 21: slipway.xds.v3.TransportSocket.typed_config:type_name -> google.protobuf.Any
+	123, // 22: slipway.xds.v3.TypedExtensionConfig.typed_config:type_name -> google.protobuf.Any
 	36,  // 23: slipway.xds.v3.HeaderValueOption.header:type_name -> slipway.xds.v3.HeaderValue
 	7,   // 24: slipway.xds.v3.HeaderValueOption.append_action:type_name -> slipway.xds.v3.HeaderValueOption.HeaderAppendAction
-	122, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
-	122, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
-	121, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
-	121, // 28: slipway.xds.v3.HealthCheck.alt_port:type_name -> google.protobuf.UInt32Value
-	122, // 29: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	122, // 30: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
-	121, // 31: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
-	121, // 32: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
-	99,  // 33: slipway.xds.v3.HealthCheck.http_health_check:type_name -> slipway.xds.v3.HealthCheck.HttpHealthCheck
-	100, // 34: slipway.xds.v3.HealthCheck.tcp_health_check:type_name -> slipway.xds.v3.HealthCheck.TcpHealthCheck
-	101, // 35: slipway.xds.v3.HealthCheck.grpc_health_check:type_name -> slipway.xds.v3.HealthCheck.GrpcHealthCheck
+	126, // 25: slipway.xds.v3.HttpProtocolOptions.idle_timeout:type_name -> google.protobuf.Duration
+	126, // 26: slipway.xds.v3.HttpProtocolOptions.max_connection_duration:type_name -> google.protobuf.Duration
+	125, // 27: slipway.xds.v3.Http2ProtocolOptions.max_concurrent_streams:type_name -> google.protobuf.UInt32Value
+	125, // 28: slipway.xds.v3.HealthCheck.alt_port:type_name -> google.protobuf.UInt32Value
+	126, // 29: slipway.xds.v3.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	126, // 30: slipway.xds.v3.HealthCheck.interval:type_name -> google.protobuf.Duration
+	125, // 31: slipway.xds.v3.HealthCheck.unhealthy_threshold:type_name -> google.protobuf.UInt32Value
+	125, // 32: slipway.xds.v3.HealthCheck.healthy_threshold:type_name -> google.protobuf.UInt32Value
+	103, // 33: slipway.xds.v3.HealthCheck.http_health_check:type_name -> slipway.xds.v3.HealthCheck.HttpHealthCheck
+	104, // 34: slipway.xds.v3.HealthCheck.tcp_health_check:type_name -> slipway.xds.v3.HealthCheck.TcpHealthCheck
+	105, // 35: slipway.xds.v3.HealthCheck.grpc_health_check:type_name -> slipway.xds.v3.HealthCheck.GrpcHealthCheck
 	44,  // 36: slipway.xds.v3.RuntimeFractionalPercent.default_value:type_name -> slipway.xds.v3.FractionalPercent
 	8,   // 37: slipway.xds.v3.FractionalPercent.denominator:type_name -> slipway.xds.v3.FractionalPercent.DenominatorType
 	47,  // 38: slipway.xds.v3.StringMatcher.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
@@ -8788,161 +9030,166 @@ var file_xds_proto_depIdxs = []int32{
 	54,  // 41: slipway.xds.v3.Listener.filter_chains:type_name -> slipway.xds.v3.FilterChain
 	54,  // 42: slipway.xds.v3.Listener.default_filter_chain:type_name -> slipway.xds.v3.FilterChain
 	51,  // 43: slipway.xds.v3.Listener.listener_filters:type_name -> slipway.xds.v3.ListenerFilter
-	123, // 44: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
+	127, // 44: slipway.xds.v3.Listener.use_original_dst:type_name -> google.protobuf.BoolValue
 	3,   // 45: slipway.xds.v3.Listener.traffic_direction:type_name -> slipway.xds.v3.TrafficDirection
-	64,  // 46: slipway.xds.v3.Listener.access_log:type_name -> slipway.xds.v3.AccessLog
-	123, // 47: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
+	68,  // 46: slipway.xds.v3.Listener.access_log:type_name -> slipway.xds.v3.AccessLog
+	127, // 47: slipway.xds.v3.Listener.bind_to_port:type_name -> google.protobuf.BoolValue
 	50,  // 48: slipway.xds.v3.Listener.api_listener:type_name -> slipway.xds.v3.ApiListener
-	119, // 49: slipway.xds.v3.ApiListener.api_listener:type_name -> google.protobuf.Any
-	119, // 50: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
+	123, // 49: slipway.xds.v3.ApiListener.api_listener:type_name -> google.protobuf.Any
+	123, // 50: slipway.xds.v3.ListenerFilter.typed_config:type_name -> google.protobuf.Any
 	52,  // 51: slipway.xds.v3.ListenerFilter.filter_disabled:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
-	102, // 52: slipway.xds.v3.ListenerFilterChainMatchPredicate.or_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
+	106, // 52: slipway.xds.v3.ListenerFilterChainMatchPredicate.or_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet
 	52,  // 53: slipway.xds.v3.ListenerFilterChainMatchPredicate.not_match:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
 	53,  // 54: slipway.xds.v3.ListenerFilterChainMatchPredicate.destination_port_range:type_name -> slipway.xds.v3.Int32Range
 	55,  // 55: slipway.xds.v3.FilterChain.filter_chain_match:type_name -> slipway.xds.v3.FilterChainMatch
 	56,  // 56: slipway.xds.v3.FilterChain.filters:type_name -> slipway.xds.v3.Filter
 	34,  // 57: slipway.xds.v3.FilterChain.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	121, // 58: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
+	125, // 58: slipway.xds.v3.FilterChainMatch.destination_port:type_name -> google.protobuf.UInt32Value
 	27,  // 59: slipway.xds.v3.FilterChainMatch.prefix_ranges:type_name -> slipway.xds.v3.CidrRange
-	119, // 60: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
-	103, // 61: slipway.xds.v3.TcpProxy.weighted_clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster
-	122, // 62: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
-	64,  // 63: slipway.xds.v3.TcpProxy.access_log:type_name -> slipway.xds.v3.AccessLog
-	121, // 64: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
+	123, // 60: slipway.xds.v3.Filter.typed_config:type_name -> google.protobuf.Any
+	107, // 61: slipway.xds.v3.TcpProxy.weighted_clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster
+	126, // 62: slipway.xds.v3.TcpProxy.idle_timeout:type_name -> google.protobuf.Duration
+	68,  // 63: slipway.xds.v3.TcpProxy.access_log:type_name -> slipway.xds.v3.AccessLog
+	125, // 64: slipway.xds.v3.TcpProxy.max_connect_attempts:type_name -> google.protobuf.UInt32Value
 	9,   // 65: slipway.xds.v3.HttpConnectionManager.codec_type:type_name -> slipway.xds.v3.HttpConnectionManager.CodecType
 	61,  // 66: slipway.xds.v3.HttpConnectionManager.rds:type_name -> slipway.xds.v3.Rds
-	67,  // 67: slipway.xds.v3.HttpConnectionManager.route_config:type_name -> slipway.xds.v3.RouteConfiguration
+	71,  // 67: slipway.xds.v3.HttpConnectionManager.route_config:type_name -> slipway.xds.v3.RouteConfiguration
 	62,  // 68: slipway.xds.v3.HttpConnectionManager.http_filters:type_name -> slipway.xds.v3.HttpFilter
 	38,  // 69: slipway.xds.v3.HttpConnectionManager.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
 	40,  // 70: slipway.xds.v3.HttpConnectionManager.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	64,  // 71: slipway.xds.v3.HttpConnectionManager.access_log:type_name -> slipway.xds.v3.AccessLog
-	123, // 72: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
-	122, // 73: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
+	68,  // 71: slipway.xds.v3.HttpConnectionManager.access_log:type_name -> slipway.xds.v3.AccessLog
+	127, // 72: slipway.xds.v3.HttpConnectionManager.use_remote_address:type_name -> google.protobuf.BoolValue
+	126, // 73: slipway.xds.v3.HttpConnectionManager.stream_idle_timeout:type_name -> google.protobuf.Duration
 	11,  // 74: slipway.xds.v3.HttpConnectionManager.forward_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.ForwardClientCertDetails
-	105, // 75: slipway.xds.v3.HttpConnectionManager.set_current_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
-	106, // 76: slipway.xds.v3.HttpConnectionManager.upgrade_configs:type_name -> slipway.xds.v3.HttpConnectionManager.UpgradeConfig
-	123, // 77: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
+	109, // 75: slipway.xds.v3.HttpConnectionManager.set_current_client_cert_details:type_name -> slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails
+	110, // 76: slipway.xds.v3.HttpConnectionManager.upgrade_configs:type_name -> slipway.xds.v3.HttpConnectionManager.UpgradeConfig
+	127, // 77: slipway.xds.v3.HttpConnectionManager.generate_request_id:type_name -> google.protobuf.BoolValue
 	10,  // 78: slipway.xds.v3.HttpConnectionManager.server_header_transformation:type_name -> slipway.xds.v3.HttpConnectionManager.ServerHeaderTransformation
-	123, // 79: slipway.xds.v3.HttpConnectionManager.normalize_path:type_name -> google.protobuf.BoolValue
-	29,  // 80: slipway.xds.v3.Rds.config_source:type_name -> slipway.xds.v3.ConfigSource
-	119, // 81: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
-	119, // 82: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
-	66,  // 83: slipway.xds.v3.FileAccessLog.log_format:type_name -> slipway.xds.v3.SubstitutionFormatString
-	120, // 84: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
-	28,  // 85: slipway.xds.v3.SubstitutionFormatString.text_format_source:type_name -> slipway.xds.v3.DataSource
-	68,  // 86: slipway.xds.v3.RouteConfiguration.virtual_hosts:type_name -> slipway.xds.v3.VirtualHost
-	123, // 87: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
-	69,  // 88: slipway.xds.v3.VirtualHost.routes:type_name -> slipway.xds.v3.Route
-	70,  // 89: slipway.xds.v3.Route.match:type_name -> slipway.xds.v3.RouteMatch
-	73,  // 90: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
-	78,  // 91: slipway.xds.v3.Route.redirect:type_name -> slipway.xds.v3.RedirectAction
-	77,  // 92: slipway.xds.v3.Route.direct_response:type_name -> slipway.xds.v3.DirectResponseAction
-	37,  // 93: slipway.xds.v3.Route.request_headers_to_add:type_name -> slipway.xds.v3.HeaderValueOption
-	47,  // 94: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
-	71,  // 95: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
-	72,  // 96: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
-	107, // 97: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
-	123, // 98: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
-	45,  // 99: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
-	46,  // 100: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	46,  // 101: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
-	74,  // 102: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
-	122, // 103: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
-	122, // 104: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
-	75,  // 105: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
-	48,  // 106: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
-	123, // 107: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
-	108, // 108: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
-	109, // 109: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
-	121, // 110: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
-	122, // 111: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
-	111, // 112: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
-	110, // 113: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
-	28,  // 114: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
-	12,  // 115: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
-	112, // 116: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
-	122, // 117: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
-	82,  // 118: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
-	80,  // 119: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
-	81,  // 120: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
-	41,  // 121: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
-	34,  // 122: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
-	113, // 123: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
-	13,  // 124: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
-	14,  // 125: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
-	114, // 126: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
-	121, // 127: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	122, // 128: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
-	122, // 129: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
-	121, // 130: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
-	121, // 131: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
-	121, // 132: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
-	83,  // 133: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
-	42,  // 134: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
-	84,  // 135: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
-	121, // 136: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	85,  // 137: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
-	2,   // 138: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
-	121, // 139: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
-	24,  // 140: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
-	38,  // 141: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
-	115, // 142: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
-	116, // 143: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
-	117, // 144: slipway.xds.v3.UpstreamHttpOptions.auto_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
-	89,  // 145: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	123, // 146: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
-	122, // 147: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
-	89,  // 148: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
-	121, // 149: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
-	91,  // 150: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
-	92,  // 151: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
-	95,  // 152: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
-	93,  // 153: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 154: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	118, // 155: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
-	90,  // 156: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	15,  // 157: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	15,  // 158: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
-	28,  // 159: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
-	28,  // 160: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
-	28,  // 161: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
-	90,  // 162: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
-	46,  // 163: slipway.xds.v3.CertificateValidationContext.match_subject_alt_names:type_name -> slipway.xds.v3.StringMatcher
-	94,  // 164: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
-	16,  // 165: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
-	46,  // 166: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
-	29,  // 167: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
-	92,  // 168: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
-	93,  // 169: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	1,   // 170: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
-	52,  // 171: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
-	104, // 172: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
-	123, // 173: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
-	122, // 174: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
-	121, // 175: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
-	119, // 176: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
-	122, // 177: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
-	122, // 178: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
-	29,  // 179: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
-	119, // 180: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
-	4,   // 181: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
-	121, // 182: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
-	121, // 183: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
-	121, // 184: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
-	121, // 185: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
-	39,  // 186: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 187: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	39,  // 188: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 189: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	39,  // 190: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
-	40,  // 191: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
-	93,  // 192: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
-	95,  // 193: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
-	194, // [194:194] is the sub-list for method output_type
-	194, // [194:194] is the sub-list for method input_type
-	194, // [194:194] is the sub-list for extension type_name
-	194, // [194:194] is the sub-list for extension extendee
-	0,   // [0:194] is the sub-list for field type_name
+	127, // 79: slipway.xds.v3.HttpConnectionManager.normalize_path:type_name -> google.protobuf.BoolValue
+	64,  // 80: slipway.xds.v3.HttpConnectionManager.local_reply_config:type_name -> slipway.xds.v3.LocalReplyConfig
+	29,  // 81: slipway.xds.v3.Rds.config_source:type_name -> slipway.xds.v3.ConfigSource
+	123, // 82: slipway.xds.v3.HttpFilter.typed_config:type_name -> google.protobuf.Any
+	65,  // 83: slipway.xds.v3.LocalReplyConfig.mappers:type_name -> slipway.xds.v3.ResponseMapper
+	66,  // 84: slipway.xds.v3.ResponseMapper.filter:type_name -> slipway.xds.v3.AccessLogFilter
+	37,  // 85: slipway.xds.v3.ResponseMapper.headers_to_add:type_name -> slipway.xds.v3.HeaderValueOption
+	67,  // 86: slipway.xds.v3.AccessLogFilter.response_flag_filter:type_name -> slipway.xds.v3.ResponseFlagFilter
+	123, // 87: slipway.xds.v3.AccessLog.typed_config:type_name -> google.protobuf.Any
+	70,  // 88: slipway.xds.v3.FileAccessLog.log_format:type_name -> slipway.xds.v3.SubstitutionFormatString
+	124, // 89: slipway.xds.v3.SubstitutionFormatString.json_format:type_name -> google.protobuf.Struct
+	28,  // 90: slipway.xds.v3.SubstitutionFormatString.text_format_source:type_name -> slipway.xds.v3.DataSource
+	72,  // 91: slipway.xds.v3.RouteConfiguration.virtual_hosts:type_name -> slipway.xds.v3.VirtualHost
+	127, // 92: slipway.xds.v3.RouteConfiguration.validate_clusters:type_name -> google.protobuf.BoolValue
+	73,  // 93: slipway.xds.v3.VirtualHost.routes:type_name -> slipway.xds.v3.Route
+	74,  // 94: slipway.xds.v3.Route.match:type_name -> slipway.xds.v3.RouteMatch
+	77,  // 95: slipway.xds.v3.Route.route:type_name -> slipway.xds.v3.RouteAction
+	82,  // 96: slipway.xds.v3.Route.redirect:type_name -> slipway.xds.v3.RedirectAction
+	81,  // 97: slipway.xds.v3.Route.direct_response:type_name -> slipway.xds.v3.DirectResponseAction
+	37,  // 98: slipway.xds.v3.Route.request_headers_to_add:type_name -> slipway.xds.v3.HeaderValueOption
+	47,  // 99: slipway.xds.v3.RouteMatch.safe_regex:type_name -> slipway.xds.v3.RegexMatcher
+	75,  // 100: slipway.xds.v3.RouteMatch.headers:type_name -> slipway.xds.v3.HeaderMatcher
+	76,  // 101: slipway.xds.v3.RouteMatch.query_parameters:type_name -> slipway.xds.v3.QueryParameterMatcher
+	111, // 102: slipway.xds.v3.RouteMatch.grpc:type_name -> slipway.xds.v3.RouteMatch.GrpcRouteMatchOptions
+	127, // 103: slipway.xds.v3.RouteMatch.case_sensitive:type_name -> google.protobuf.BoolValue
+	45,  // 104: slipway.xds.v3.HeaderMatcher.range_match:type_name -> slipway.xds.v3.Int64Range
+	46,  // 105: slipway.xds.v3.HeaderMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	46,  // 106: slipway.xds.v3.QueryParameterMatcher.string_match:type_name -> slipway.xds.v3.StringMatcher
+	78,  // 107: slipway.xds.v3.RouteAction.weighted_clusters:type_name -> slipway.xds.v3.WeightedCluster
+	126, // 108: slipway.xds.v3.RouteAction.timeout:type_name -> google.protobuf.Duration
+	126, // 109: slipway.xds.v3.RouteAction.idle_timeout:type_name -> google.protobuf.Duration
+	79,  // 110: slipway.xds.v3.RouteAction.retry_policy:type_name -> slipway.xds.v3.RetryPolicy
+	48,  // 111: slipway.xds.v3.RouteAction.regex_rewrite:type_name -> slipway.xds.v3.RegexMatchAndSubstitute
+	127, // 112: slipway.xds.v3.RouteAction.auto_host_rewrite:type_name -> google.protobuf.BoolValue
+	112, // 113: slipway.xds.v3.RouteAction.max_stream_duration:type_name -> slipway.xds.v3.RouteAction.MaxStreamDuration
+	113, // 114: slipway.xds.v3.WeightedCluster.clusters:type_name -> slipway.xds.v3.WeightedCluster.ClusterWeight
+	125, // 115: slipway.xds.v3.RetryPolicy.num_retries:type_name -> google.protobuf.UInt32Value
+	126, // 116: slipway.xds.v3.RetryPolicy.per_try_timeout:type_name -> google.protobuf.Duration
+	115, // 117: slipway.xds.v3.RetryPolicy.retry_back_off:type_name -> slipway.xds.v3.RetryPolicy.RetryBackOff
+	114, // 118: slipway.xds.v3.RetryPolicy.retry_host_predicate:type_name -> slipway.xds.v3.RetryPolicy.RetryHostPredicate
+	28,  // 119: slipway.xds.v3.DirectResponseAction.body:type_name -> slipway.xds.v3.DataSource
+	12,  // 120: slipway.xds.v3.Cluster.type:type_name -> slipway.xds.v3.Cluster.DiscoveryType
+	116, // 121: slipway.xds.v3.Cluster.eds_cluster_config:type_name -> slipway.xds.v3.Cluster.EdsClusterConfig
+	126, // 122: slipway.xds.v3.Cluster.connect_timeout:type_name -> google.protobuf.Duration
+	86,  // 123: slipway.xds.v3.Cluster.load_assignment:type_name -> slipway.xds.v3.ClusterLoadAssignment
+	84,  // 124: slipway.xds.v3.Cluster.circuit_breakers:type_name -> slipway.xds.v3.CircuitBreakers
+	85,  // 125: slipway.xds.v3.Cluster.outlier_detection:type_name -> slipway.xds.v3.OutlierDetection
+	41,  // 126: slipway.xds.v3.Cluster.health_checks:type_name -> slipway.xds.v3.HealthCheck
+	34,  // 127: slipway.xds.v3.Cluster.transport_socket:type_name -> slipway.xds.v3.TransportSocket
+	117, // 128: slipway.xds.v3.Cluster.typed_extension_protocol_options:type_name -> slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry
+	13,  // 129: slipway.xds.v3.Cluster.lb_policy:type_name -> slipway.xds.v3.Cluster.LbPolicy
+	14,  // 130: slipway.xds.v3.Cluster.dns_lookup_family:type_name -> slipway.xds.v3.Cluster.DnsLookupFamily
+	118, // 131: slipway.xds.v3.CircuitBreakers.thresholds:type_name -> slipway.xds.v3.CircuitBreakers.Thresholds
+	125, // 132: slipway.xds.v3.OutlierDetection.consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	126, // 133: slipway.xds.v3.OutlierDetection.interval:type_name -> google.protobuf.Duration
+	126, // 134: slipway.xds.v3.OutlierDetection.base_ejection_time:type_name -> google.protobuf.Duration
+	125, // 135: slipway.xds.v3.OutlierDetection.max_ejection_percent:type_name -> google.protobuf.UInt32Value
+	125, // 136: slipway.xds.v3.OutlierDetection.enforcing_consecutive_5xx:type_name -> google.protobuf.UInt32Value
+	125, // 137: slipway.xds.v3.OutlierDetection.enforcing_success_rate:type_name -> google.protobuf.UInt32Value
+	87,  // 138: slipway.xds.v3.ClusterLoadAssignment.endpoints:type_name -> slipway.xds.v3.LocalityLbEndpoints
+	42,  // 139: slipway.xds.v3.LocalityLbEndpoints.locality:type_name -> slipway.xds.v3.Locality
+	88,  // 140: slipway.xds.v3.LocalityLbEndpoints.lb_endpoints:type_name -> slipway.xds.v3.LbEndpoint
+	125, // 141: slipway.xds.v3.LocalityLbEndpoints.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	89,  // 142: slipway.xds.v3.LbEndpoint.endpoint:type_name -> slipway.xds.v3.Endpoint
+	2,   // 143: slipway.xds.v3.LbEndpoint.health_status:type_name -> slipway.xds.v3.HealthStatus
+	125, // 144: slipway.xds.v3.LbEndpoint.load_balancing_weight:type_name -> google.protobuf.UInt32Value
+	24,  // 145: slipway.xds.v3.Endpoint.address:type_name -> slipway.xds.v3.Address
+	38,  // 146: slipway.xds.v3.UpstreamHttpOptions.common_http_protocol_options:type_name -> slipway.xds.v3.HttpProtocolOptions
+	119, // 147: slipway.xds.v3.UpstreamHttpOptions.explicit_http_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig
+	120, // 148: slipway.xds.v3.UpstreamHttpOptions.use_downstream_protocol_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig
+	121, // 149: slipway.xds.v3.UpstreamHttpOptions.auto_config:type_name -> slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig
+	93,  // 150: slipway.xds.v3.DownstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	127, // 151: slipway.xds.v3.DownstreamTlsContext.require_client_certificate:type_name -> google.protobuf.BoolValue
+	126, // 152: slipway.xds.v3.DownstreamTlsContext.session_timeout:type_name -> google.protobuf.Duration
+	93,  // 153: slipway.xds.v3.UpstreamTlsContext.common_tls_context:type_name -> slipway.xds.v3.CommonTlsContext
+	125, // 154: slipway.xds.v3.UpstreamTlsContext.max_session_keys:type_name -> google.protobuf.UInt32Value
+	95,  // 155: slipway.xds.v3.CommonTlsContext.tls_params:type_name -> slipway.xds.v3.TlsParameters
+	96,  // 156: slipway.xds.v3.CommonTlsContext.tls_certificates:type_name -> slipway.xds.v3.TlsCertificate
+	99,  // 157: slipway.xds.v3.CommonTlsContext.tls_certificate_sds_secret_configs:type_name -> slipway.xds.v3.SdsSecretConfig
+	97,  // 158: slipway.xds.v3.CommonTlsContext.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	99,  // 159: slipway.xds.v3.CommonTlsContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	122, // 160: slipway.xds.v3.CommonTlsContext.combined_validation_context:type_name -> slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext
+	94,  // 161: slipway.xds.v3.CommonTlsContext.tls_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	15,  // 162: slipway.xds.v3.TlsParameters.tls_minimum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	15,  // 163: slipway.xds.v3.TlsParameters.tls_maximum_protocol_version:type_name -> slipway.xds.v3.TlsParameters.TlsProtocol
+	28,  // 164: slipway.xds.v3.TlsCertificate.certificate_chain:type_name -> slipway.xds.v3.DataSource
+	28,  // 165: slipway.xds.v3.TlsCertificate.private_key:type_name -> slipway.xds.v3.DataSource
+	28,  // 166: slipway.xds.v3.CertificateValidationContext.trusted_ca:type_name -> slipway.xds.v3.DataSource
+	94,  // 167: slipway.xds.v3.CertificateValidationContext.ca_certificate_provider_instance:type_name -> slipway.xds.v3.CertificateProviderPluginInstance
+	46,  // 168: slipway.xds.v3.CertificateValidationContext.match_subject_alt_names:type_name -> slipway.xds.v3.StringMatcher
+	98,  // 169: slipway.xds.v3.CertificateValidationContext.match_typed_subject_alt_names:type_name -> slipway.xds.v3.SubjectAltNameMatcher
+	16,  // 170: slipway.xds.v3.SubjectAltNameMatcher.san_type:type_name -> slipway.xds.v3.SubjectAltNameMatcher.SanType
+	46,  // 171: slipway.xds.v3.SubjectAltNameMatcher.matcher:type_name -> slipway.xds.v3.StringMatcher
+	29,  // 172: slipway.xds.v3.SdsSecretConfig.sds_config:type_name -> slipway.xds.v3.ConfigSource
+	96,  // 173: slipway.xds.v3.Secret.tls_certificate:type_name -> slipway.xds.v3.TlsCertificate
+	97,  // 174: slipway.xds.v3.Secret.validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	1,   // 175: slipway.xds.v3.HealthCheck.HttpHealthCheck.codec_client_type:type_name -> slipway.xds.v3.CodecClientType
+	52,  // 176: slipway.xds.v3.ListenerFilterChainMatchPredicate.MatchSet.rules:type_name -> slipway.xds.v3.ListenerFilterChainMatchPredicate
+	108, // 177: slipway.xds.v3.TcpProxy.WeightedCluster.clusters:type_name -> slipway.xds.v3.TcpProxy.WeightedCluster.ClusterWeight
+	127, // 178: slipway.xds.v3.HttpConnectionManager.SetCurrentClientCertDetails.subject:type_name -> google.protobuf.BoolValue
+	126, // 179: slipway.xds.v3.RouteAction.MaxStreamDuration.max_stream_duration:type_name -> google.protobuf.Duration
+	125, // 180: slipway.xds.v3.WeightedCluster.ClusterWeight.weight:type_name -> google.protobuf.UInt32Value
+	123, // 181: slipway.xds.v3.RetryPolicy.RetryHostPredicate.typed_config:type_name -> google.protobuf.Any
+	126, // 182: slipway.xds.v3.RetryPolicy.RetryBackOff.base_interval:type_name -> google.protobuf.Duration
+	126, // 183: slipway.xds.v3.RetryPolicy.RetryBackOff.max_interval:type_name -> google.protobuf.Duration
+	29,  // 184: slipway.xds.v3.Cluster.EdsClusterConfig.eds_config:type_name -> slipway.xds.v3.ConfigSource
+	123, // 185: slipway.xds.v3.Cluster.TypedExtensionProtocolOptionsEntry.value:type_name -> google.protobuf.Any
+	4,   // 186: slipway.xds.v3.CircuitBreakers.Thresholds.priority:type_name -> slipway.xds.v3.RoutingPriority
+	125, // 187: slipway.xds.v3.CircuitBreakers.Thresholds.max_connections:type_name -> google.protobuf.UInt32Value
+	125, // 188: slipway.xds.v3.CircuitBreakers.Thresholds.max_pending_requests:type_name -> google.protobuf.UInt32Value
+	125, // 189: slipway.xds.v3.CircuitBreakers.Thresholds.max_requests:type_name -> google.protobuf.UInt32Value
+	125, // 190: slipway.xds.v3.CircuitBreakers.Thresholds.max_retries:type_name -> google.protobuf.UInt32Value
+	39,  // 191: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 192: slipway.xds.v3.UpstreamHttpOptions.ExplicitHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 193: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 194: slipway.xds.v3.UpstreamHttpOptions.UseDownstreamHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	39,  // 195: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http_protocol_options:type_name -> slipway.xds.v3.Http1ProtocolOptions
+	40,  // 196: slipway.xds.v3.UpstreamHttpOptions.AutoHttpConfig.http2_protocol_options:type_name -> slipway.xds.v3.Http2ProtocolOptions
+	97,  // 197: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.default_validation_context:type_name -> slipway.xds.v3.CertificateValidationContext
+	99,  // 198: slipway.xds.v3.CommonTlsContext.CombinedCertificateValidationContext.validation_context_sds_secret_config:type_name -> slipway.xds.v3.SdsSecretConfig
+	199, // [199:199] is the sub-list for method output_type
+	199, // [199:199] is the sub-list for method input_type
+	199, // [199:199] is the sub-list for extension type_name
+	199, // [199:199] is the sub-list for extension extendee
+	0,   // [0:199] is the sub-list for field type_name
 }
 
 func init() { file_xds_proto_init() }
@@ -9010,72 +9257,75 @@ func file_xds_proto_init() {
 	file_xds_proto_msgTypes[45].OneofWrappers = []any{
 		(*HttpFilter_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[47].OneofWrappers = []any{
+	file_xds_proto_msgTypes[49].OneofWrappers = []any{
+		(*AccessLogFilter_ResponseFlagFilter)(nil),
+	}
+	file_xds_proto_msgTypes[51].OneofWrappers = []any{
 		(*AccessLog_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[48].OneofWrappers = []any{
+	file_xds_proto_msgTypes[52].OneofWrappers = []any{
 		(*FileAccessLog_LogFormat)(nil),
 	}
-	file_xds_proto_msgTypes[49].OneofWrappers = []any{
+	file_xds_proto_msgTypes[53].OneofWrappers = []any{
 		(*SubstitutionFormatString_JsonFormat)(nil),
 		(*SubstitutionFormatString_TextFormatSource)(nil),
 	}
-	file_xds_proto_msgTypes[52].OneofWrappers = []any{
+	file_xds_proto_msgTypes[56].OneofWrappers = []any{
 		(*Route_Route)(nil),
 		(*Route_Redirect)(nil),
 		(*Route_DirectResponse)(nil),
 	}
-	file_xds_proto_msgTypes[53].OneofWrappers = []any{
+	file_xds_proto_msgTypes[57].OneofWrappers = []any{
 		(*RouteMatch_Prefix)(nil),
 		(*RouteMatch_Path)(nil),
 		(*RouteMatch_SafeRegex)(nil),
 	}
-	file_xds_proto_msgTypes[54].OneofWrappers = []any{
+	file_xds_proto_msgTypes[58].OneofWrappers = []any{
 		(*HeaderMatcher_RangeMatch)(nil),
 		(*HeaderMatcher_PresentMatch)(nil),
 		(*HeaderMatcher_StringMatch)(nil),
 	}
-	file_xds_proto_msgTypes[55].OneofWrappers = []any{
+	file_xds_proto_msgTypes[59].OneofWrappers = []any{
 		(*QueryParameterMatcher_StringMatch)(nil),
 		(*QueryParameterMatcher_PresentMatch)(nil),
 	}
-	file_xds_proto_msgTypes[56].OneofWrappers = []any{
+	file_xds_proto_msgTypes[60].OneofWrappers = []any{
 		(*RouteAction_Cluster)(nil),
 		(*RouteAction_WeightedClusters)(nil),
 		(*RouteAction_HostRewriteLiteral)(nil),
 		(*RouteAction_AutoHostRewrite)(nil),
 	}
-	file_xds_proto_msgTypes[61].OneofWrappers = []any{
+	file_xds_proto_msgTypes[65].OneofWrappers = []any{
 		(*RedirectAction_PathRedirect)(nil),
 		(*RedirectAction_HttpsRedirect)(nil),
 	}
-	file_xds_proto_msgTypes[62].OneofWrappers = []any{
+	file_xds_proto_msgTypes[66].OneofWrappers = []any{
 		(*Cluster_Type)(nil),
 	}
-	file_xds_proto_msgTypes[67].OneofWrappers = []any{
+	file_xds_proto_msgTypes[71].OneofWrappers = []any{
 		(*LbEndpoint_Endpoint)(nil),
 	}
-	file_xds_proto_msgTypes[69].OneofWrappers = []any{
+	file_xds_proto_msgTypes[73].OneofWrappers = []any{
 		(*UpstreamHttpOptions_ExplicitHttpConfig_)(nil),
 		(*UpstreamHttpOptions_UseDownstreamProtocolConfig)(nil),
 		(*UpstreamHttpOptions_AutoConfig)(nil),
 	}
-	file_xds_proto_msgTypes[70].OneofWrappers = []any{
+	file_xds_proto_msgTypes[74].OneofWrappers = []any{
 		(*DownstreamTlsContext_DisableStatelessSessionResumption)(nil),
 	}
-	file_xds_proto_msgTypes[72].OneofWrappers = []any{
+	file_xds_proto_msgTypes[76].OneofWrappers = []any{
 		(*CommonTlsContext_ValidationContext)(nil),
 		(*CommonTlsContext_ValidationContextSdsSecretConfig)(nil),
 		(*CommonTlsContext_CombinedValidationContext)(nil),
 	}
-	file_xds_proto_msgTypes[79].OneofWrappers = []any{
+	file_xds_proto_msgTypes[83].OneofWrappers = []any{
 		(*Secret_TlsCertificate)(nil),
 		(*Secret_ValidationContext)(nil),
 	}
-	file_xds_proto_msgTypes[93].OneofWrappers = []any{
+	file_xds_proto_msgTypes[97].OneofWrappers = []any{
 		(*RetryPolicy_RetryHostPredicate_TypedConfig)(nil),
 	}
-	file_xds_proto_msgTypes[98].OneofWrappers = []any{
+	file_xds_proto_msgTypes[102].OneofWrappers = []any{
 		(*UpstreamHttpOptions_ExplicitHttpConfig_HttpProtocolOptions)(nil),
 		(*UpstreamHttpOptions_ExplicitHttpConfig_Http2ProtocolOptions)(nil),
 	}
@@ -9085,7 +9335,7 @@ func file_xds_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_proto_rawDesc), len(file_xds_proto_rawDesc)),
 			NumEnums:      17,
-			NumMessages:   102,
+			NumMessages:   106,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

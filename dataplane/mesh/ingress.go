@@ -1,11 +1,13 @@
 package mesh
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/appmeshapi"
 	"github.com/slipway-dev/slipway/api/xdsapi"
+	"github.com/slipway-dev/slipway/dataplane/proxy"
 )
 
 // pair is a port at which a proxy takes plain requests of load balancers, which
@@ -33,7 +35,7 @@ func (b *builder) ingress(spec api.VirtualNodeSpec, pairs []pair) {
 	var mixed []int32 // ports that take both TLS and plain text
 	for _, l := range listening(spec) {
 		m := value(l.PortMapping)
-		b.local(l, m)
+		b.local(l, m, slices.ContainsFunc(pairs, func(p pair) bool { return p.to == value(m.Port) }))
 		switch tls := value(l.Tls); tls.Mode {
 		case api.ListenerTlsModeStrict:
 			chains = append(chains, b.ingressChain(l, m, ""))
@@ -65,8 +67,9 @@ func (b *builder) ingress(spec api.VirtualNodeSpec, pairs []pair) {
 }
 
 // local makes the cluster of the application behind a listener, and the routes
-// to it.
-func (b *builder) local(l api.Listener, m api.PortMapping) {
+// to it. balanced says that load balancers come, too: no response may say what
+// the proxy tells them, see refusals.
+func (b *builder) local(l api.Listener, m api.PortMapping, balanced bool) {
 	name := clusterName("ingress", b.mesh.Name, b.self, m)
 	b.cds[name] = localCluster(name, "127.0.0.1", value(m.Port), m.Protocol, poolOf(l.ConnectionPool))
 	if m.Protocol == api.PortProtocolTcp {
@@ -80,6 +83,9 @@ func (b *builder) local(l api.Listener, m api.PortMapping) {
 	b.rds[name] = &xdsapi.RouteConfiguration{Name: name, VirtualHosts: []*xdsapi.VirtualHost{{
 		Name: "local", Domains: []string{"*"}, Routes: []*xdsapi.Route{{Match: everything(), Action: &xdsapi.Route_Route{Route: action}}},
 	}}}
+	if balanced {
+		b.rds[name].ResponseHeadersToRemove = []string{proxy.RefusedField}
+	}
 }
 
 // ingressChain is what is done with connections to one port, or with those
@@ -91,11 +97,11 @@ func (b *builder) ingressChain(l api.Listener, m api.PortMapping, transport stri
 	}
 	return &xdsapi.FilterChain{
 		Name: name, FilterChainMatch: &xdsapi.FilterChainMatch{DestinationPort: number(value(m.Port)), TransportProtocol: transport},
-		Filters: []*xdsapi.Filter{b.ingressFilter(l, m)},
+		Filters: []*xdsapi.Filter{b.ingressFilter(l, m, nil)},
 	}
 }
 
-func (b *builder) ingressFilter(l api.Listener, m api.PortMapping) *xdsapi.Filter {
+func (b *builder) ingressFilter(l api.Listener, m api.PortMapping, replies *xdsapi.LocalReplyConfig) *xdsapi.Filter {
 	if m.Protocol == api.PortProtocolTcp {
 		cluster := clusterName("ingress", b.mesh.Name, b.self, m)
 		return tcpProxy(&xdsapi.TcpProxy{
@@ -104,11 +110,27 @@ func (b *builder) ingressFilter(l api.Listener, m api.PortMapping) *xdsapi.Filte
 		})
 	}
 	hcm := b.manager("ingress", value(m.Port), m.Protocol)
+	hcm.LocalReplyConfig = replies
 	if value(l.Tls).Validation != nil {
 		hcm.ForwardClientCertDetails = xdsapi.HttpConnectionManager_SANITIZE_SET
 		hcm.SetCurrentClientCertDetails = &xdsapi.HttpConnectionManager_SetCurrentClientCertDetails{Dns: true, Uri: true}
 	}
 	return manager(hcm)
+}
+
+// refusals have a proxy mark its own answers to requests for which it had no
+// connection to the application (UF: "Upstream connection failure"; Envoy,
+// Access logging, Response flags): a load balancer may ask another task.
+func refusals() *xdsapi.LocalReplyConfig {
+	return &xdsapi.LocalReplyConfig{Mappers: []*xdsapi.ResponseMapper{{
+		Filter: &xdsapi.AccessLogFilter{FilterSpecifier: &xdsapi.AccessLogFilter_ResponseFlagFilter{
+			ResponseFlagFilter: &xdsapi.ResponseFlagFilter{Flags: []string{"UF"}},
+		}},
+		HeadersToAdd: []*xdsapi.HeaderValueOption{{
+			Header:       &xdsapi.HeaderValue{Key: proxy.RefusedField, Value: "true"},
+			AppendAction: xdsapi.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}},
+	}}}
 }
 
 // balancer makes the plain listener of a pair.
@@ -117,6 +139,6 @@ func (b *builder) balancer(l api.Listener, m api.PortMapping, p pair) {
 	name := listenerName("balancer", "0.0.0.0", p.at)
 	b.lds[name] = &xdsapi.Listener{
 		Name: name, Address: address("0.0.0.0", p.at), TrafficDirection: xdsapi.TrafficDirection_TRAFFICDIRECTION_INBOUND,
-		FilterChains: []*xdsapi.FilterChain{{Name: "balancer_" + strconv.Itoa(int(p.at)), Filters: []*xdsapi.Filter{b.ingressFilter(l, m)}}},
+		FilterChains: []*xdsapi.FilterChain{{Name: "balancer_" + strconv.Itoa(int(p.at)), Filters: []*xdsapi.Filter{b.ingressFilter(l, m, refusals())}}},
 	}
 }

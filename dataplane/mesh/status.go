@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,33 @@ func (s *Server) Proxies(mesh string) []Proxy {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Task, b.Task), a.Connected.Compare(b.Connected))
 	})
 	return out
+}
+
+// Fronts reports whether a port of a task is its proxy's, for load balancers:
+// what it says of itself there is not its application's. The proxy is one that
+// is connected, and that no other process of its task can be taken for.
+func (s *Server) Fronts(task string, port uint16) bool {
+	s.mu.Lock()
+	books := slices.Collect(maps.Values(s.books))
+	s.mu.Unlock()
+	for _, b := range books {
+		if b.fronts(task, int32(port)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *book) fronts(task string, port int32) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for each := range b.sessions {
+		at := func(p pair) bool { return p.at == port }
+		if each.caller.Task == task && each.caller.Intercepted && !each.key.gateway && slices.ContainsFunc(pairsOf(each.key.ingress), at) {
+			return true
+		}
+	}
+	return false
 }
 
 // short is a type's name without its packages.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -69,13 +71,20 @@ func (t *translation) chain(base proxy.Listener, id string, c *xdsapi.FilterChai
 	if err != nil {
 		return err
 	}
-	base.Settings = settings(manager)
+	if base.Settings, err = settings(manager); err != nil {
+		return fmt.Errorf("filter chain %s: %w", id, err)
+	}
 	table := manager.GetRouteConfig()
 	if r := manager.GetRds(); r != nil {
 		if !t.has(xdsapi.RouteType, r.GetRouteConfigName()) {
 			return nil
 		}
 		table = t.state.routes[r.GetRouteConfigName()]
+	}
+	for _, name := range table.GetResponseHeadersToRemove() {
+		if !strings.EqualFold(name, proxy.RefusedField) { // which goes no further anyway
+			return fmt.Errorf("routes %s remove the response header %s, which this proxy does not do", table.GetName(), name)
+		}
 	}
 	for i, selector := range selectors {
 		for _, host := range table.GetVirtualHosts() {
@@ -121,8 +130,9 @@ func (t *translation) tcp(base proxy.Listener, id string, c *xdsapi.FilterChain,
 }
 
 // settings are the manners of a connection manager.
-func settings(m *xdsapi.HttpConnectionManager) proxy.Settings {
+func settings(m *xdsapi.HttpConnectionManager) (proxy.Settings, error) {
 	common := m.GetCommonHttpProtocolOptions()
+	refused, err := refuses(m.GetLocalReplyConfig())
 	return proxy.Settings{
 		IdleTimeout:  duration(common.GetIdleTimeout(), time.Hour),
 		KeepAlive:    duration(common.GetMaxConnectionDuration(), 24*time.Hour),
@@ -131,7 +141,24 @@ func settings(m *xdsapi.HttpConnectionManager) proxy.Settings {
 		TraceContext: m.GetGenerateRequestId() == nil || m.GetGenerateRequestId().GetValue(),
 		ClientCert:   m.GetForwardClientCertDetails() == xdsapi.HttpConnectionManager_SANITIZE_SET,
 		AccessLog:    len(m.GetAccessLog()) > 0,
+		Refused:      refused,
+	}, err
+}
+
+// refuses reports whether answers to requests that reached nobody are to be
+// marked for load balancers, which is all this proxy adds to its answers.
+func refuses(c *xdsapi.LocalReplyConfig) (bool, error) {
+	for _, m := range c.GetMappers() {
+		if !slices.Equal(m.GetFilter().GetResponseFlagFilter().GetFlags(), []string{"UF"}) {
+			return false, errors.New("answers of the proxy's own are changed by other response flags than UF, which this proxy does not do")
+		}
+		for _, h := range m.GetHeadersToAdd() {
+			if !strings.EqualFold(h.GetHeader().GetKey(), proxy.RefusedField) {
+				return false, fmt.Errorf("answers of the proxy's own get the header %s, which this proxy does not do", h.GetHeader().GetKey())
+			}
+		}
 	}
+	return len(c.GetMappers()) > 0, nil
 }
 
 // duration is a setting's value or its default.

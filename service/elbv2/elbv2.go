@@ -75,6 +75,10 @@ type Config struct {
 	// AccessLog gets the access log lines of load balancers whose attribute
 	// access_logs.s3.enabled is true, newline included. May be nil.
 	AccessLog func(loadBalancerARN string, line []byte)
+	// Fronted reports whether a port of an address in a VPC is a mesh's proxy,
+	// whose word is taken for that a request has reached no application: it is
+	// sent to another target. May be nil.
+	Fronted func(vpc string, at netip.AddrPort) bool
 	// CookieKey seals stickiness cookies: a secret that outlives restarts.
 	// Default: random, so that clients lose their targets at a restart.
 	CookieKey []byte
@@ -119,7 +123,7 @@ func New(c Config) (*Service, error) {
 	}
 	var err error
 	s.proxy, err = proxy.New(proxy.Options{
-		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: c.CookieKey,
+		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: c.CookieKey, Vouch: s.vouch(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the load balancers' proxy: %w", err)
@@ -226,6 +230,18 @@ func (s *Service) dial(ctx context.Context, from, addr string) (net.Conn, error)
 		return nil, fmt.Errorf("dial %s: load balancer has no address: %w", addr, err)
 	}
 	return s.cfg.Network.Dialer(vpc, ip)(ctx, "tcp4", addr)
+}
+
+// vouch is whose refusals the proxy believes, see dial for its arguments.
+func (s *Service) vouch() func(from, addr string) bool {
+	if s.cfg.Fronted == nil {
+		return nil
+	}
+	return func(from, addr string) bool {
+		vpc, _, _ := strings.Cut(from, "/")
+		at, err := netip.ParseAddrPort(addr)
+		return err == nil && s.cfg.Fronted(vpc, at)
+	}
 }
 
 func (s *Service) hostAddr(port int) string {
