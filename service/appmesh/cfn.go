@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // attributes are what GetAtt answers of every type. Ref is the ARN.
@@ -70,7 +71,7 @@ func (h resource[P, S]) Create(ctx context.Context, p *P) error {
 		return err
 	}
 	want.Token = req.Token
-	r, err := create(ctx, h.s, h.kind, f.accountOf(), want, tagList(req.AllTags(*f.tags)))
+	r, err := create(ctx, h.s, h.kind, f.accountOf(), want, tagset.List[api.TagRef](req.AllTags(*f.tags)))
 	if err == nil {
 		f.fill(r.Scope, r.ARN(), r.UID)
 	}
@@ -160,7 +161,7 @@ func (h resource[P, S]) Delete(ctx context.Context, p *P) error {
 // ownTags are the tags that a template could have set.
 func ownTags(tags map[string]string) []cfn.Tag {
 	var out []cfn.Tag
-	for _, t := range tagList(tags) {
+	for _, t := range tagset.List[api.TagRef](tags) {
 		if len(*t.Key) < 4 || (*t.Key)[:4] != "aws:" {
 			out = append(out, cfn.Tag{Key: *t.Key, Value: *t.Value})
 		}

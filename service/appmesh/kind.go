@@ -94,7 +94,7 @@ func create[S any](ctx context.Context, s *Service, k *kind[S], owner *string, w
 	if err := k.check(&want.Spec); err != nil {
 		return made, err
 	}
-	if want.Tags, err = tagMap(ctx, nil, tags); err != nil {
+	if want.Tags, err = retagged(ctx, nil, tags); err != nil {
 		return made, err
 	}
 	want.UID, want.Version, want.Created = newUID(ctx), 1, time.Now().UTC()

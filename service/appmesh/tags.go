@@ -2,51 +2,26 @@ package appmesh
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"errors"
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/appmeshapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
-const tagsMost = 50
-
-// tagMap is have with tags added. Keys that begin with aws: are for
-// CloudFormation alone, and do not count.
-func tagMap(ctx context.Context, have map[string]string, tags []api.TagRef) (map[string]string, error) {
-	_, stack := cfn.From(ctx)
-	out := maps.Clone(have)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		if !stack && strings.HasPrefix(*t.Key, "aws:") {
-			return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
-		}
-		out[*t.Key] = *t.Value
-	}
-	n := 0
-	for k := range out {
-		if !strings.HasPrefix(k, "aws:") {
-			n++
-		}
-	}
-	if n > tagsMost {
-		return nil, awsapi.Errorf("TooManyTagsException", 400, "A resource can have at most %d tags.", tagsMost)
+// retagged is have with tags added.
+func retagged(ctx context.Context, have map[string]string, tags []api.TagRef) (map[string]string, error) {
+	out, err := tagset.Added(ctx, have, tags)
+	switch {
+	case errors.Is(err, tagset.ErrReserved):
+		return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
+	case err != nil:
+		return nil, awsapi.Errorf("TooManyTagsException", 400, "A resource can have at most %d tags.", tagset.Most)
 	}
 	return out, nil
-}
-
-func tagList(tags map[string]string) []api.TagRef {
-	out := []api.TagRef{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.TagRef{Key: &k, Value: new(tags[k])})
-	}
-	return out
 }
 
 // tagged is a resource of any kind, as the tag operations see it.
@@ -118,18 +93,14 @@ func (s *Service) retag(ctx context.Context, name string, fn func(map[string]str
 // TagResource adds tags to a resource.
 func (s *Service) TagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
 	return nil, s.retag(ctx, *in.ResourceArn, func(have map[string]string) (map[string]string, error) {
-		return tagMap(ctx, have, in.Tags)
+		return retagged(ctx, have, in.Tags)
 	})
 }
 
 // UntagResource removes tags from a resource.
 func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
 	return nil, s.retag(ctx, *in.ResourceArn, func(have map[string]string) (map[string]string, error) {
-		left := maps.Clone(have)
-		for _, k := range in.TagKeys {
-			delete(left, k)
-		}
-		return left, nil
+		return tagset.Without(have, in.TagKeys...), nil
 	})
 }
 
@@ -139,6 +110,6 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := awsapi.Page(tagList(have.tags), func(t api.TagRef) string { return *t.Key }, in.NextToken, int(value(in.Limit)), tagsMost)
+	page, next, err := awsapi.Page(tagset.List[api.TagRef](have.tags), func(t api.TagRef) string { return *t.Key }, in.NextToken, int(value(in.Limit)), tagset.Most)
 	return &api.ListTagsForResourceOutput{Tags: page, NextToken: next}, err
 }

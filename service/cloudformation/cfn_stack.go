@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/cfn/template"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // nestedStack is AWS::CloudFormation::Stack: a stack as a resource of another.
@@ -162,12 +163,5 @@ func nestedParameters(p *nestedStack) []api.Parameter {
 
 // nestedTags are the parent's tags and the resource's own, without those CloudFormation sets itself.
 func nestedTags(r cfn.Request, p *nestedStack) []api.Tag {
-	all := r.AllTags(p.Tags)
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(all)) {
-		if !strings.HasPrefix(k, "aws:") {
-			out = append(out, api.Tag{Key: &k, Value: new(all[k])})
-		}
-	}
-	return out
+	return tagset.List[api.Tag](tagset.Own(r.AllTags(p.Tags)))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // PutMetricAlarm makes a metric alarm or replaces all of it but its state.
@@ -24,7 +25,7 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *cloudwatchapi.PutMetri
 	if err := s.check(in, a); err != nil {
 		return nil, err
 	}
-	return &cloudwatchapi.PutMetricAlarmOutput{}, s.putAlarm(a, tagMap(in.Tags))
+	return &cloudwatchapi.PutMetricAlarmOutput{}, s.putAlarm(a, tagset.Of(in.Tags))
 }
 
 func (s *Service) check(in *cloudwatchapi.PutMetricAlarmInput, a Alarm) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // alarmProps is AWS::CloudWatch::Alarm.
@@ -81,7 +82,7 @@ func (h alarmResource) put(ctx context.Context, p *alarmProps, name string) erro
 	req, _ := cfn.From(ctx)
 	tags := req.AllTags(p.Tags)
 	in := p.input(name)
-	in.Tags = tagList(tags)
+	in.Tags = tagset.List[cloudwatchapi.Tag](tags)
 	if _, err := h.s.PutMetricAlarm(ctx, in); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // compositeProps is AWS::CloudWatch::CompositeAlarm.
@@ -41,7 +42,7 @@ func (h compositeResource) put(ctx context.Context, p *compositeProps, name stri
 	tags := req.AllTags(p.Tags)
 	_, err := h.s.PutCompositeAlarm(ctx, &cloudwatchapi.PutCompositeAlarmInput{
 		AlarmName: new(name), AlarmRule: new(p.AlarmRule), AlarmDescription: p.AlarmDescription, ActionsEnabled: p.ActionsEnabled,
-		OKActions: p.OKActions, AlarmActions: p.AlarmActions, InsufficientDataActions: p.InsufficientDataActions, Tags: tagList(tags),
+		OKActions: p.OKActions, AlarmActions: p.AlarmActions, InsufficientDataActions: p.InsufficientDataActions, Tags: tagset.List[cloudwatchapi.Tag](tags),
 		ActionsSuppressor: p.ActionsSuppressor, ActionsSuppressorWaitPeriod: int32of(p.ActionsSuppressorWaitPeriod),
 		ActionsSuppressorExtensionPeriod: int32of(p.ActionsSuppressorExtensionPeriod),
 	})

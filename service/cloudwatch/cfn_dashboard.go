@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // dashboardProps is AWS::CloudWatch::Dashboard.
@@ -35,7 +36,7 @@ func (h dashboardResource) Create(ctx context.Context, p *dashboardProps) error 
 func (h dashboardResource) put(ctx context.Context, p *dashboardProps, name string) error {
 	req, _ := cfn.From(ctx)
 	_, err := h.s.PutDashboard(ctx, &cloudwatchapi.PutDashboardInput{
-		DashboardName: new(name), DashboardBody: new(p.DashboardBody), Tags: tagList(req.AllTags(nil)),
+		DashboardName: new(name), DashboardBody: new(p.DashboardBody), Tags: tagset.List[cloudwatchapi.Tag](req.AllTags(nil)),
 	})
 	if err == nil {
 		p.DashboardName = name

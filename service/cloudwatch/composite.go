@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // PutCompositeAlarm makes a composite alarm or replaces all of it but its
@@ -45,7 +46,7 @@ func (s *Service) PutCompositeAlarm(ctx context.Context, in *cloudwatchapi.PutCo
 	if reaches(snap, a, names, a.Name, map[string]bool{}) {
 		return nil, errValue("Could not save the composite alarm as the alarm rule would create a cycle.")
 	}
-	return &cloudwatchapi.PutCompositeAlarmOutput{}, s.putAlarm(a, tagMap(in.Tags))
+	return &cloudwatchapi.PutCompositeAlarmOutput{}, s.putAlarm(a, tagset.Of(in.Tags))
 }
 
 // reaches reports whether an alarm is among those named or what they depend on.

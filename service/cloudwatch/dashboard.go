@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 var dashboardName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
@@ -34,7 +35,7 @@ func (s *Service) PutDashboard(ctx context.Context, in *cloudwatchapi.PutDashboa
 	if len(fatal) > 0 {
 		return nil, errDashboard(fatal)
 	}
-	tags := tagMap(in.Tags)
+	tags := tagset.Of(in.Tags)
 	if len(tags) > maxTags {
 		return nil, errTags
 	}

@@ -3,31 +3,15 @@ package cloudwatch
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/cloudwatchapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 const maxTags = 50
-
-func tagMap(tags []cloudwatchapi.Tag) map[string]string {
-	out := map[string]string{}
-	for _, t := range tags {
-		out[val(t.Key)] = val(t.Value)
-	}
-	return out
-}
-
-func tagList(tags map[string]string) []cloudwatchapi.Tag {
-	out := []cloudwatchapi.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, cloudwatchapi.Tag{Key: new(k), Value: new(tags[k])})
-	}
-	return out
-}
 
 // tagged finds the tags of an alarm or a dashboard by ARN and puts back what
 // change makes of them; nil changes nothing.
@@ -87,7 +71,7 @@ func (s *Service) retag(ctx context.Context, resource *string, add map[string]st
 
 // TagResource adds or replaces tags of an alarm or a dashboard.
 func (s *Service) TagResource(ctx context.Context, in *cloudwatchapi.TagResourceInput) (*cloudwatchapi.TagResourceOutput, error) {
-	return &cloudwatchapi.TagResourceOutput{}, s.retag(ctx, in.ResourceARN, tagMap(in.Tags), nil)
+	return &cloudwatchapi.TagResourceOutput{}, s.retag(ctx, in.ResourceARN, tagset.Of(in.Tags), nil)
 }
 
 // UntagResource removes tags.
@@ -98,5 +82,5 @@ func (s *Service) UntagResource(ctx context.Context, in *cloudwatchapi.UntagReso
 // ListTagsForResource lists tags.
 func (s *Service) ListTagsForResource(ctx context.Context, in *cloudwatchapi.ListTagsForResourceInput) (*cloudwatchapi.ListTagsForResourceOutput, error) {
 	tags, err := tagged(ctx, s.store.Snapshot(), val(in.ResourceARN), nil)
-	return &cloudwatchapi.ListTagsForResourceOutput{Tags: tagList(tags)}, err
+	return &cloudwatchapi.ListTagsForResourceOutput{Tags: tagset.List[cloudwatchapi.Tag](tags)}, err
 }

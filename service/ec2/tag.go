@@ -4,11 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/slipway-dev/slipway/api/ec2api"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // kinds are all types of resources, for operations on tags.
@@ -65,7 +65,7 @@ func checkTagCount(tags map[string]string) error {
 
 // reserved keys are set by services only; CloudFormation, which calls
 // operations directly, passes them in tag specifications.
-func reserved(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
+func reserved(key string) bool { return tagset.Reserved(key) }
 
 // apiTags are tags in the order of their keys.
 func apiTags(tags map[string]string) []ec2api.Tag {

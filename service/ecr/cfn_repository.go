@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-dev/slipway/api/ecrapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // repositoryProps is AWS::ECR::Repository.
@@ -53,7 +54,7 @@ func (h repositories) Create(ctx context.Context, p *repositoryProps) error {
 	if name == "" {
 		name = lower(req.Name(256))
 	}
-	in := &ecrapi.CreateRepositoryInput{RepositoryName: new(name), Tags: tagList(req.AllTags(p.Tags))}
+	in := &ecrapi.CreateRepositoryInput{RepositoryName: new(name), Tags: tagset.List[ecrapi.Tag](req.AllTags(p.Tags))}
 	if p.EncryptionConfiguration != nil {
 		in.EncryptionConfiguration = &ecrapi.EncryptionConfiguration{EncryptionType: ecrapi.EncryptionType(p.EncryptionConfiguration.EncryptionType)}
 		if k := p.EncryptionConfiguration.KmsKey; k != "" {

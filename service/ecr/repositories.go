@@ -3,7 +3,6 @@ package ecr
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // find reads a repository row or answers RepositoryNotFoundException.
@@ -57,7 +57,7 @@ func (s *Service) CreateRepository(ctx context.Context, in *ecrapi.CreateReposit
 	}
 	repo := Repository{
 		Scope: scope, Name: val(in.RepositoryName), CreatedAt: s.time(),
-		Mutability: "MUTABLE", Encryption: "AES256", Tags: tagMap(in.Tags),
+		Mutability: "MUTABLE", Encryption: "AES256", Tags: tagset.Of(in.Tags),
 	}
 	if !validName.MatchString(repo.Name) {
 		return nil, errInvalid("'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''")
@@ -173,22 +173,6 @@ func (s *Service) DescribeRegistry(ctx context.Context, _ *ecrapi.DescribeRegist
 		RegistryId:               new(awsapi.CallerOf(ctx).Account),
 		ReplicationConfiguration: &ecrapi.ReplicationConfiguration{Rules: []ecrapi.ReplicationRule{}},
 	}, nil
-}
-
-func tagMap(tags []ecrapi.Tag) map[string]string {
-	out := map[string]string{}
-	for _, t := range tags {
-		out[val(t.Key)] = val(t.Value)
-	}
-	return out
-}
-
-func tagList(tags map[string]string) []ecrapi.Tag {
-	out := []ecrapi.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, ecrapi.Tag{Key: new(k), Value: new(tags[k])})
-	}
-	return out
 }
 
 // lower makes a generated name one that ECR takes.

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/api/ecrapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 func setMutability(r *Repository, m ecrapi.ImageTagMutability, filters []ecrapi.ImageTagMutabilityExclusionFilter) error {
@@ -150,7 +151,7 @@ func (s *Service) TagResource(ctx context.Context, in *ecrapi.TagResourceInput) 
 		if tags == nil {
 			tags = map[string]string{}
 		}
-		maps.Copy(tags, tagMap(in.Tags))
+		maps.Copy(tags, tagset.Of(in.Tags))
 		r.Tags = tags
 		return checkTags(tags)
 	})
@@ -180,7 +181,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *ecrapi.ListTagsFo
 	if err != nil {
 		return nil, err
 	}
-	return &ecrapi.ListTagsForResourceOutput{Tags: tagList(r.Tags)}, nil
+	return &ecrapi.ListTagsForResourceOutput{Tags: tagset.List[ecrapi.Tag](r.Tags)}, nil
 }
 
 func checkTags(tags map[string]string) error {

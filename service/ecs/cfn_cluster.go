@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // clusterProperties are those of AWS::ECS::Cluster.
@@ -34,7 +35,7 @@ func (r clusterResource) Create(ctx context.Context, p *clusterProperties) error
 	}
 	out, err := r.CreateCluster(ctx, &ecsapi.CreateClusterInput{
 		ClusterName: &p.ClusterName, CapacityProviders: p.CapacityProviders, Settings: p.ClusterSettings, Configuration: p.Configuration,
-		DefaultCapacityProviderStrategy: p.DefaultCapacityProviderStrategy, ServiceConnectDefaults: p.ServiceConnectDefaults, Tags: tagList(tags),
+		DefaultCapacityProviderStrategy: p.DefaultCapacityProviderStrategy, ServiceConnectDefaults: p.ServiceConnectDefaults, Tags: tagset.List[ecsapi.Tag](tags),
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // definitionProperties are those of AWS::ECS::TaskDefinition. Every change
@@ -52,7 +53,7 @@ func (r taskDefinitionResource) Create(ctx context.Context, p *definitionPropert
 		ExecutionRoleArn: p.ExecutionRoleArn, TaskRoleArn: p.TaskRoleArn, RequiresCompatibilities: p.RequiresCompatibilities,
 		Volumes: p.Volumes, PidMode: p.PidMode, IpcMode: p.IpcMode, PlacementConstraints: p.PlacementConstraints,
 		EphemeralStorage: p.EphemeralStorage, RuntimePlatform: p.RuntimePlatform, EnableFaultInjection: p.EnableFaultInjection,
-		InferenceAccelerators: p.InferenceAccelerators, Tags: tagList(req.AllTags(p.Tags)),
+		InferenceAccelerators: p.InferenceAccelerators, Tags: tagset.List[ecsapi.Tag](req.AllTags(p.Tags)),
 	}
 	if c := p.ProxyConfiguration; c != nil {
 		in.ProxyConfiguration = &ecsapi.ProxyConfiguration{Type: c.Type, ContainerName: &c.ContainerName, Properties: c.ProxyConfigurationProperties}

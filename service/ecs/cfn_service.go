@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // serviceProperties are those of AWS::ECS::Service. Ref is the ARN.
@@ -72,7 +73,7 @@ func (r serviceResource) Create(ctx context.Context, p *serviceProperties) error
 		HealthCheckGracePeriodSeconds: p.HealthCheckGracePeriodSeconds, EnableExecuteCommand: p.EnableExecuteCommand,
 		EnableECSManagedTags: p.EnableECSManagedTags, PropagateTags: p.PropagateTags, SchedulingStrategy: p.SchedulingStrategy,
 		AvailabilityZoneRebalancing: p.AvailabilityZoneRebalancing, PlacementConstraints: p.PlacementConstraints, PlacementStrategy: p.PlacementStrategies,
-		ServiceConnectConfiguration: p.ServiceConnectConfiguration, Tags: tagList(req.AllTags(p.Tags)), ClientToken: optional(req.Token),
+		ServiceConnectConfiguration: p.ServiceConnectConfiguration, Tags: tagset.List[ecsapi.Tag](req.AllTags(p.Tags)), ClientToken: optional(req.Token),
 	})
 	if err != nil {
 		return err

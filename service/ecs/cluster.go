@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // The states of clusters, services and task definitions.
@@ -60,7 +61,7 @@ func (s *Service) CreateCluster(ctx context.Context, in *ecsapi.CreateClusterInp
 		}
 		out = Cluster{
 			Scope: sc, Name: name, Status: active, Settings: withInsights(in.Settings), Configuration: in.Configuration,
-			CapacityProviders: in.CapacityProviders, DefaultStrategy: in.DefaultCapacityProviderStrategy, Tags: tagMap(in.Tags),
+			CapacityProviders: in.CapacityProviders, DefaultStrategy: in.DefaultCapacityProviderStrategy, Tags: tagset.Of(in.Tags),
 		}
 		if d := in.ServiceConnectDefaults; d != nil {
 			out.ConnectDefaults = &ecsapi.ClusterServiceConnectDefaults{Namespace: d.Namespace}
@@ -166,7 +167,7 @@ func (s *Service) describeCluster(r store.Reader, c Cluster, include func(string
 		ServiceConnectDefaults: c.ConnectDefaults, Statistics: []ecsapi.KeyValuePair{}, Tags: []ecsapi.Tag{}, Settings: []ecsapi.ClusterSetting{},
 	}
 	if include("TAGS") {
-		out.Tags = tagList(c.Tags)
+		out.Tags = tagset.List[ecsapi.Tag](c.Tags)
 	}
 	if include("SETTINGS") {
 		out.Settings = c.Settings

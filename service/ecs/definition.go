@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // RegisterTaskDefinition adds a revision to a family.
@@ -22,7 +23,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *ecsapi.Registe
 	if err := checkDefinition(&spec); err != nil {
 		return nil, err
 	}
-	tags := tagMap(in.Tags)
+	tags := tagset.Of(in.Tags)
 	request, _ := cfn.From(ctx)
 	var out TaskDefinition
 	err := s.store.Update(func(tx *store.Tx) error {
@@ -51,7 +52,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *ecsapi.Registe
 	if err != nil {
 		return nil, err
 	}
-	return &ecsapi.RegisterTaskDefinitionOutput{TaskDefinition: &out.Spec, Tags: tagList(out.Tags)}, nil
+	return &ecsapi.RegisterTaskDefinitionOutput{TaskDefinition: &out.Spec, Tags: tagset.List[ecsapi.Tag](out.Tags)}, nil
 }
 
 // definitionOf fills in the defaults that ECS shows.
@@ -158,7 +159,7 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *ecsapi.Describ
 	}
 	out := &ecsapi.DescribeTaskDefinitionOutput{TaskDefinition: &d.Spec}
 	if slices.Contains(in.Include, "TAGS") {
-		out.Tags = tagList(d.Tags)
+		out.Tags = tagset.List[ecsapi.Tag](d.Tags)
 	}
 	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // RunTask starts up to ten tasks that no service looks after.
@@ -84,10 +85,10 @@ func runLaunch(ctx context.Context, tx *store.Tx, in *ecsapi.RunTaskInput) (l la
 		return l, err
 	}
 	l.network, l.overrides, l.now = in.NetworkConfiguration, in.Overrides, time.Now().UTC()
-	l.tags = tagMap(in.Tags)
+	l.tags = tagset.Of(in.Tags)
 	if in.PropagateTags == "TASK_DEFINITION" {
 		own := l.tags
-		l.tags = propagated(l.definition.Tags)
+		l.tags = tagset.Own(l.definition.Tags)
 		maps.Copy(l.tags, own)
 	}
 	if value(in.EnableECSManagedTags) {

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 	"github.com/slipway-dev/slipway/node/agent"
 	"github.com/slipway-dev/slipway/service/ec2"
 )
@@ -152,7 +153,7 @@ func TestRunTask(t *testing.T) {
 			t.Errorf("another request with the token: %v", err)
 		}
 		task := first.Tasks[0]
-		if tags := tagMap(task.Tags); tags["aws:ecs:clusterName"] != "c" || tags["team"] != "a" {
+		if tags := tagset.Of(task.Tags); tags["aws:ecs:clusterName"] != "c" || tags["team"] != "a" {
 			t.Errorf("tags %v", tags)
 		}
 		if *task.CapacityProviderName != "FARGATE_SPOT" || *task.EphemeralStorage.SizeInGiB != 20 {
@@ -249,7 +250,7 @@ func TestTagsOfADefinition(t *testing.T) {
 		}
 		must(w.TagResource(w.ctx, &ecsapi.TagResourceInput{ResourceArn: &ref, Tags: []ecsapi.Tag{{Key: new("a"), Value: new("1")}, {Key: new("b"), Value: new("2")}}}))
 		must(w.UntagResource(w.ctx, &ecsapi.UntagResourceInput{ResourceArn: &ref, TagKeys: []string{"a"}}))
-		if tags := tagMap(must(w.ListTagsForResource(w.ctx, &ecsapi.ListTagsForResourceInput{ResourceArn: &ref})).Tags); len(tags) != 1 || tags["b"] != "2" {
+		if tags := tagset.Of(must(w.ListTagsForResource(w.ctx, &ecsapi.ListTagsForResourceInput{ResourceArn: &ref})).Tags); len(tags) != 1 || tags["b"] != "2" {
 			t.Errorf("%v", tags)
 		}
 	})

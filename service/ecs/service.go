@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // serviceName takes a service's name or ARN.
@@ -81,7 +82,7 @@ func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow
 		CreatedAt: time.Now().UTC(), CreatedBy: caller.ARN, ClientToken: value(in.ClientToken),
 		GracePeriod: in.HealthCheckGracePeriodSeconds, Controller: "ECS", PropagateTags: in.PropagateTags,
 		ManagedTags: value(in.EnableECSManagedTags), ExecEnabled: value(in.EnableExecuteCommand),
-		ZoneRebalancing: in.AvailabilityZoneRebalancing, Tags: tagMap(in.Tags),
+		ZoneRebalancing: in.AvailabilityZoneRebalancing, Tags: tagset.Of(in.Tags),
 	}
 	switch {
 	case in.SchedulingStrategy == "DAEMON":

@@ -3,6 +3,7 @@ package ecs
 import (
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // describeService is the API's view of a service.
@@ -19,7 +20,7 @@ func describeService(r store.Reader, row ServiceRow, tags bool) *ecsapi.Service 
 		RoleArn: new(row.GlobalARN("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")),
 	}
 	if tags {
-		out.Tags = tagList(row.Tags)
+		out.Tags = tagset.List[ecsapi.Tag](row.Tags)
 	}
 	counts := deploymentCounts(r, row)
 	for _, c := range counts {

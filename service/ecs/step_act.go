@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/control/rollout"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 	"github.com/slipway-dev/slipway/service/elbv2"
 )
 
@@ -133,9 +134,9 @@ func (st *step) taskTags(d TaskDefinition) map[string]string {
 	var tags map[string]string
 	switch st.row.PropagateTags {
 	case "SERVICE":
-		tags = propagated(st.row.Tags)
+		tags = tagset.Own(st.row.Tags)
 	case "TASK_DEFINITION":
-		tags = propagated(d.Tags)
+		tags = tagset.Own(d.Tags)
 	default:
 		tags = map[string]string{}
 	}

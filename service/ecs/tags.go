@@ -3,45 +3,17 @@ package ecs
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
-
-func tagMap(tags []ecsapi.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[value(t.Key)] = value(t.Value)
-	}
-	return m
-}
-
-func tagList(tags map[string]string) []ecsapi.Tag {
-	out := make([]ecsapi.Tag, 0, len(tags))
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, ecsapi.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
-}
-
-// propagated are the tags that may be propagated: what begins with aws: stays
-// where it is.
-func propagated(tags map[string]string) map[string]string {
-	out := make(map[string]string, len(tags))
-	for k, v := range tags {
-		if !strings.HasPrefix(k, "aws:") {
-			out[k] = v
-		}
-	}
-	return out
-}
 
 // TagResource adds tags to a cluster, task definition, service or task.
 func (s *Service) TagResource(_ context.Context, in *ecsapi.TagResourceInput) (*ecsapi.TagResourceOutput, error) {
-	return &ecsapi.TagResourceOutput{}, s.retag(value(in.ResourceArn), func(tags map[string]string) { maps.Copy(tags, tagMap(in.Tags)) })
+	return &ecsapi.TagResourceOutput{}, s.retag(value(in.ResourceArn), func(tags map[string]string) { maps.Copy(tags, tagset.Of(in.Tags)) })
 }
 
 // UntagResource removes tags by key.
@@ -59,7 +31,7 @@ func (s *Service) ListTagsForResource(_ context.Context, in *ecsapi.ListTagsForR
 	if err != nil {
 		return nil, err
 	}
-	return &ecsapi.ListTagsForResourceOutput{Tags: tagList(found.tags)}, nil
+	return &ecsapi.ListTagsForResourceOutput{Tags: tagset.List[ecsapi.Tag](found.tags)}, nil
 }
 
 // retag changes the tags of a resource.

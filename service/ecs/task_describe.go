@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 	"github.com/slipway-dev/slipway/node/agent"
 )
 
@@ -65,7 +66,7 @@ func describeTask(r store.Reader, t Task, tags bool) ecsapi.Task {
 		}
 	}
 	if tags {
-		out.Tags = tagList(t.Tags)
+		out.Tags = tagset.List[ecsapi.Tag](t.Tags)
 	}
 	for _, c := range a.Containers {
 		out.Containers = append(out.Containers, describeContainer(t, c, st))

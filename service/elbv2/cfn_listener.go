@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // listenerProperties are those of AWS::ElasticLoadBalancingV2::Listener. Ref is the ARN.
@@ -31,7 +32,7 @@ func (r listenerResource) Create(ctx context.Context, p *listenerProperties) err
 	req, _ := cfn.From(ctx)
 	out, err := r.CreateListener(ctx, &elbv2api.CreateListenerInput{
 		LoadBalancerArn: &p.LoadBalancerArn, Port: p.Port, Protocol: elbv2api.ProtocolEnum(p.Protocol), SslPolicy: p.SslPolicy, Certificates: p.Certificates,
-		DefaultActions: p.DefaultActions, AlpnPolicy: p.AlpnPolicy, MutualAuthentication: p.MutualAuthentication, Tags: tagList(req.AllTags(p.Tags)),
+		DefaultActions: p.DefaultActions, AlpnPolicy: p.AlpnPolicy, MutualAuthentication: p.MutualAuthentication, Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // ruleProperties are those of AWS::ElasticLoadBalancingV2::ListenerRule. Ref is the ARN.
@@ -25,7 +26,7 @@ type ruleResource struct{ *Service }
 func (r ruleResource) Create(ctx context.Context, p *ruleProperties) error {
 	req, _ := cfn.From(ctx)
 	out, err := r.CreateRule(ctx, &elbv2api.CreateRuleInput{
-		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagList(req.AllTags(p.Tags)),
+		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
 	})
 	if err != nil {
 		return err

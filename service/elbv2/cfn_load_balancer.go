@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // balancerProperties are those of AWS::ElasticLoadBalancingV2::LoadBalancer. Ref is the ARN.
@@ -37,7 +38,7 @@ func (r balancerResource) Create(ctx context.Context, p *balancerProperties) err
 	}
 	out, err := r.CreateLoadBalancer(ctx, &elbv2api.CreateLoadBalancerInput{
 		Name: &p.Name, Scheme: elbv2api.LoadBalancerSchemeEnum(p.Scheme), Type: elbv2api.LoadBalancerTypeEnum(p.Type), IpAddressType: elbv2api.IpAddressType(p.IpAddressType),
-		Subnets: p.Subnets, SubnetMappings: p.SubnetMappings, SecurityGroups: p.SecurityGroups, Tags: tagList(req.AllTags(p.Tags)),
+		Subnets: p.Subnets, SubnetMappings: p.SubnetMappings, SecurityGroups: p.SecurityGroups, Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
 	})
 	if err != nil {
 		return err
@@ -124,8 +125,6 @@ func resets[A any](before, after []A, known []attribute, key func(A) string, bui
 	}
 	return out
 }
-
-func tagList(m map[string]string) []elbv2api.Tag { return apiTags(m) }
 
 // setTags makes a resource's tags the stack's and its own.
 func (s *Service) setTags(ctx context.Context, id string, own []cfn.Tag) error {

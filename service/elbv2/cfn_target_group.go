@@ -6,6 +6,7 @@ import (
 	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // groupProperties are those of AWS::ElasticLoadBalancingV2::TargetGroup. Ref is the ARN.
@@ -47,7 +48,7 @@ func (r groupResource) Create(ctx context.Context, p *groupProperties) error {
 		VpcId: p.VpcId, HealthCheckEnabled: p.HealthCheckEnabled, HealthCheckIntervalSeconds: p.HealthCheckIntervalSeconds, HealthCheckPath: p.HealthCheckPath,
 		HealthCheckPort: p.HealthCheckPort, HealthCheckProtocol: elbv2api.ProtocolEnum(p.HealthCheckProtocol), HealthCheckTimeoutSeconds: p.HealthCheckTimeoutSeconds,
 		HealthyThresholdCount: p.HealthyThresholdCount, UnhealthyThresholdCount: p.UnhealthyThresholdCount, Matcher: p.Matcher,
-		IpAddressType: elbv2api.TargetGroupIpAddressTypeEnum(p.IpAddressType), Tags: tagList(req.AllTags(p.Tags)),
+		IpAddressType: elbv2api.TargetGroupIpAddressTypeEnum(p.IpAddressType), Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
 	})
 	if err != nil {
 		return err

@@ -3,12 +3,12 @@ package elbv2
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/slipway-dev/slipway/api/elbv2api"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // tagMap checks tags as given to an operation.
@@ -24,14 +24,6 @@ func tagMap(tags []elbv2api.Tag) (map[string]string, error) {
 		return nil, errTooMany("TooManyTags", "The maximum number of tags has been reached")
 	}
 	return out, nil
-}
-
-func apiTags(m map[string]string) []elbv2api.Tag {
-	out := []elbv2api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, elbv2api.Tag{Key: new(k), Value: new(m[k])})
-	}
-	return out
 }
 
 // tagged gives the tags of any resource by its ARN, and a way to replace
@@ -105,7 +97,7 @@ func (s *Service) DescribeTags(ctx context.Context, in *elbv2api.DescribeTagsInp
 		if err != nil {
 			return nil, err
 		}
-		out.TagDescriptions = append(out.TagDescriptions, elbv2api.TagDescription{ResourceArn: new(id), Tags: apiTags(tags)})
+		out.TagDescriptions = append(out.TagDescriptions, elbv2api.TagDescription{ResourceArn: new(id), Tags: tagset.List[elbv2api.Tag](tags)})
 	}
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	api "github.com/slipway-dev/slipway/api/eventsapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // Resources are the CloudFormation types of this service.
@@ -134,7 +135,7 @@ func (r ruleResource) put(ctx context.Context, p *ruleProperties) error {
 	q, _ := cfn.From(ctx)
 	in := &api.PutRuleInput{
 		Name: &p.Name, EventBusName: opt(p.EventBusName), ScheduleExpression: opt(p.ScheduleExpression), State: api.RuleState(p.State),
-		Description: opt(p.Description), RoleArn: opt(p.RoleArn), Tags: tagList(q.AllTags(p.Tags)),
+		Description: opt(p.Description), RoleArn: opt(p.RoleArn), Tags: tagset.List[api.Tag](q.AllTags(p.Tags)),
 	}
 	if p.EventPattern != nil {
 		text, err := json.Marshal(p.EventPattern)

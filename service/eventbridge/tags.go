@@ -2,48 +2,24 @@ package eventbridge
 
 import (
 	"context"
+	"errors"
 	"maps"
-	"slices"
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/eventsapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
-const maxTags = 50
-
-// retagged is have with tags added. Keys that begin with aws: are for
-// CloudFormation alone, and do not count.
+// retagged is have with tags added.
 func retagged(ctx context.Context, have map[string]string, tags []api.Tag) (map[string]string, error) {
-	_, stack := cfn.From(ctx)
-	out := maps.Clone(have)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		if !stack && strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
-			return nil, invalid("aws: prefixed tag key names are not allowed for external use.")
-		}
-		out[*t.Key] = *t.Value
-	}
-	n := 0
-	for k := range out {
-		if !strings.HasPrefix(k, "aws:") {
-			n++
-		}
-	}
-	if n > maxTags {
-		return nil, fault("LimitExceededException", "A rule can have at most %d tags.", maxTags)
+	out, err := tagset.Added(ctx, have, tags)
+	switch {
+	case errors.Is(err, tagset.ErrReserved):
+		return nil, invalid("aws: prefixed tag key names are not allowed for external use.")
+	case err != nil:
+		return nil, fault("LimitExceededException", "A rule can have at most %d tags.", tagset.Most)
 	}
 	return out, nil
-}
-
-func tagList(tags map[string]string) []api.Tag {
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
 }
 
 // tagged is the name of the rule that an ARN means. Nothing else has tags here.
@@ -95,5 +71,5 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	if err != nil {
 		return nil, err
 	}
-	return &api.ListTagsForResourceOutput{Tags: tagList(r.Tags)}, nil
+	return &api.ListTagsForResourceOutput{Tags: tagset.List[api.Tag](r.Tags)}, nil
 }

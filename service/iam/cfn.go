@@ -6,8 +6,10 @@ import (
 	"errors"
 	"slices"
 
+	api "github.com/slipway-dev/slipway/api/iamapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // document is a policy of a template as the API wants it.
@@ -63,7 +65,7 @@ func generated(ctx context.Context, limit int) string {
 // userTags are the tags a template would have set.
 func userTags(tags map[string]string) []cfn.Tag {
 	var out []cfn.Tag
-	for _, t := range tagList(tags) {
+	for _, t := range tagset.List[api.Tag](tags) {
 		if len(*t.Key) < 4 || (*t.Key)[:4] != "aws:" {
 			out = append(out, cfn.Tag{Key: *t.Key, Value: *t.Value})
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 
 	api "github.com/slipway-dev/slipway/api/iamapi"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 type profileProperties struct {
@@ -22,7 +23,7 @@ func (r profileResource) Create(ctx context.Context, p *profileProperties) error
 	if name == "" {
 		name = generated(ctx, 128)
 	}
-	_, err := r.s.CreateInstanceProfile(ctx, &api.CreateInstanceProfileInput{InstanceProfileName: &name, Path: optional(p.Path), Tags: tagList(owned(ctx, nil))})
+	_, err := r.s.CreateInstanceProfile(ctx, &api.CreateInstanceProfileInput{InstanceProfileName: &name, Path: optional(p.Path), Tags: tagset.List[api.Tag](owned(ctx, nil))})
 	row, getErr := Profiles.Get(r.s.store.Snapshot(), profileKey(account(ctx), name))
 	if is(err, "EntityAlreadyExists") && getErr == nil && ours(ctx, row.Tags) {
 		err = nil

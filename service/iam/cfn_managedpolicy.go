@@ -5,6 +5,7 @@ import (
 
 	api "github.com/slipway-dev/slipway/api/iamapi"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 type managedProperties struct {
@@ -34,7 +35,7 @@ func (r managedResource) Create(ctx context.Context, p *managedProperties) error
 	}
 	_, err = r.s.CreatePolicy(ctx, &api.CreatePolicyInput{
 		PolicyName: &p.ManagedPolicyName, Path: optional(p.Path), Description: optional(p.Description),
-		PolicyDocument: text, Tags: tagList(owned(ctx, nil)),
+		PolicyDocument: text, Tags: tagset.List[api.Tag](owned(ctx, nil)),
 	})
 	row, getErr := Policies.Get(r.s.store.Snapshot(), policyKey(account(ctx), p.ManagedPolicyName))
 	if is(err, "EntityAlreadyExists") && getErr == nil && ours(ctx, row.Tags) {

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/slipway-dev/slipway/api/iamapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 type roleProperties struct {
@@ -40,7 +41,7 @@ func (r roleResource) Create(ctx context.Context, p *roleProperties) error {
 	name := p.RoleName
 	_, err = r.s.CreateRole(ctx, &api.CreateRoleInput{
 		RoleName: &name, AssumeRolePolicyDocument: trust, Path: optional(p.Path), Description: optional(p.Description),
-		MaxSessionDuration: p.MaxSessionDuration, PermissionsBoundary: optional(p.PermissionsBoundary), Tags: tagList(owned(ctx, p.Tags)),
+		MaxSessionDuration: p.MaxSessionDuration, PermissionsBoundary: optional(p.PermissionsBoundary), Tags: tagset.List[api.Tag](owned(ctx, p.Tags)),
 	})
 	if is(err, "EntityAlreadyExists") {
 		if row, getErr := GetRole(r.s.store.Snapshot(), account(ctx), name); getErr == nil && ours(ctx, row.Tags) {
@@ -143,7 +144,7 @@ func (r roleResource) Update(ctx context.Context, before, after *roleProperties)
 	if err := r.s.untag(ctx, Role, name, removedTags(row.Tags, tags)); err != nil {
 		return err
 	}
-	return r.s.tag(ctx, Role, name, tagList(tags))
+	return r.s.tag(ctx, Role, name, tagset.List[api.Tag](tags))
 }
 
 func (r roleResource) Delete(ctx context.Context, p *roleProperties) error {

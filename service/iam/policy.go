@@ -56,7 +56,7 @@ func (s *Service) CreatePolicy(ctx context.Context, in *api.CreatePolicyInput) (
 	if err := checkPath(pathOr(in.Path)); err != nil {
 		return nil, err
 	}
-	tags, err := tagMap(ctx, nil, in.Tags)
+	tags, err := retagged(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (s *Service) changeProfile(ctx context.Context, name string, fn func(*store
 
 // CreateInstanceProfile makes an instance profile without a role.
 func (s *Service) CreateInstanceProfile(ctx context.Context, in *api.CreateInstanceProfileInput) (*api.CreateInstanceProfileOutput, error) {
-	tags, err := tagMap(ctx, nil, in.Tags)
+	tags, err := retagged(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 // CreateRole makes a role that the principals of its trust policy may assume.
 func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api.CreateRoleOutput, error) {
-	tags, err := tagMap(ctx, nil, in.Tags)
+	tags, err := retagged(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -2,44 +2,24 @@ package iam
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
+	"errors"
 
 	api "github.com/slipway-dev/slipway/api/iamapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
-const tagsMost = 50
-
-// tagMap is have with tags added. Keys that begin with aws: are for
-// CloudFormation alone, and do not count.
-func tagMap(ctx context.Context, have map[string]string, tags []api.Tag) (map[string]string, error) {
-	_, stack := cfn.From(ctx)
-	out := maps.Clone(have)
-	if out == nil {
-		out = map[string]string{}
+// retagged is have with tags added.
+func retagged(ctx context.Context, have map[string]string, tags []api.Tag) (map[string]string, error) {
+	if len(tagset.Of(tags)) < len(tags) {
+		return nil, invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 	}
-	seen := map[string]bool{}
-	for _, t := range tags {
-		if seen[*t.Key] {
-			return nil, invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-		}
-		if !stack && strings.HasPrefix(*t.Key, "aws:") {
-			return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
-		}
-		seen[*t.Key] = true
-		out[*t.Key] = *t.Value
-	}
-	n := 0
-	for k := range out {
-		if !strings.HasPrefix(k, "aws:") {
-			n++
-		}
-	}
-	if n > tagsMost {
-		return nil, quota("TagsPerResource", tagsMost)
+	out, err := tagset.Added(ctx, have, tags)
+	switch {
+	case errors.Is(err, tagset.ErrReserved):
+		return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
+	case err != nil:
+		return nil, quota("TagsPerResource", tagset.Most)
 	}
 	return out, nil
 }
@@ -49,20 +29,12 @@ func shown(tags map[string]string) []api.Tag {
 	if len(tags) == 0 {
 		return nil
 	}
-	return tagList(tags)
-}
-
-func tagList(tags map[string]string) []api.Tag {
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
+	return tagset.List[api.Tag](tags)
 }
 
 func (s *Service) tag(ctx context.Context, k Kind, name string, tags []api.Tag) error {
 	return s.change(ctx, k, name, func(_ *store.Tx, p *Principal) (err error) {
-		p.Tags, err = tagMap(ctx, p.Tags, tags)
+		p.Tags, err = retagged(ctx, p.Tags, tags)
 		return err
 	})
 }
@@ -76,7 +48,7 @@ func (s *Service) untag(ctx context.Context, k Kind, name string, keys []string)
 
 // tagPage is one page of tags.
 func tagPage(tags map[string]string, marker *string, max *int32) ([]api.Tag, *string, error) {
-	return page(tagList(tags), func(t api.Tag) string { return *t.Key }, marker, max)
+	return page(tagset.List[api.Tag](tags), func(t api.Tag) string { return *t.Key }, marker, max)
 }
 
 // TagRole adds tags to a role.
@@ -122,7 +94,7 @@ func (s *Service) ListUserTags(ctx context.Context, in *api.ListUserTagsInput) (
 // TagPolicy adds tags to a managed policy.
 func (s *Service) TagPolicy(ctx context.Context, in *api.TagPolicyInput) (*api.TagPolicyOutput, error) {
 	return nil, s.changePolicy(ctx, *in.PolicyArn, func(_ *store.Tx, p Policy) (*Policy, error) {
-		tags, err := tagMap(ctx, p.Tags, in.Tags)
+		tags, err := retagged(ctx, p.Tags, in.Tags)
 		p.Tags = tags
 		return &p, err
 	})
@@ -149,7 +121,7 @@ func (s *Service) ListPolicyTags(ctx context.Context, in *api.ListPolicyTagsInpu
 // TagInstanceProfile adds tags to an instance profile.
 func (s *Service) TagInstanceProfile(ctx context.Context, in *api.TagInstanceProfileInput) (*api.TagInstanceProfileOutput, error) {
 	return nil, s.changeProfile(ctx, *in.InstanceProfileName, func(_ *store.Tx, p Profile) (*Profile, error) {
-		tags, err := tagMap(ctx, p.Tags, in.Tags)
+		tags, err := retagged(ctx, p.Tags, in.Tags)
 		p.Tags = tags
 		return &p, err
 	})

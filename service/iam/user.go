@@ -12,7 +12,7 @@ import (
 
 // CreateUser makes a user without access keys.
 func (s *Service) CreateUser(ctx context.Context, in *api.CreateUserInput) (*api.CreateUserOutput, error) {
-	tags, err := tagMap(ctx, nil, in.Tags)
+	tags, err := retagged(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

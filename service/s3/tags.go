@@ -9,6 +9,7 @@ import (
 
 	api "github.com/slipway-dev/slipway/api/s3api"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // How many tags a bucket and an object may have.
@@ -46,14 +47,6 @@ func tagMap(tags []api.Tag, limit int) (map[string]string, error) {
 		return nil, nil
 	}
 	return out, nil
-}
-
-func tagList(tags map[string]string) []api.Tag {
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
 }
 
 // PutBucketTagging replaces a bucket's tags; those that CloudFormation made
@@ -95,7 +88,7 @@ func (s *Service) GetBucketTagging(_ context.Context, in *api.GetBucketTaggingIn
 	if len(b.Tags) == 0 {
 		return nil, fault(404, "NoSuchTagSet", "The TagSet does not exist", "BucketName", b.Name)
 	}
-	return &api.GetBucketTaggingOutput{TagSet: tagList(b.Tags)}, nil
+	return &api.GetBucketTaggingOutput{TagSet: tagset.List[api.Tag](b.Tags)}, nil
 }
 
 // DeleteBucketTagging removes the user's tags.
@@ -148,7 +141,7 @@ func (s *Service) GetObjectTagging(ctx context.Context, in *api.GetObjectTagging
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetObjectTaggingOutput{VersionId: versionOf(o), TagSet: tagList(o.Tags)}, nil
+	return &api.GetObjectTaggingOutput{VersionId: versionOf(o), TagSet: tagset.List[api.Tag](o.Tags)}, nil
 }
 
 // DeleteObjectTagging removes an object's tags.

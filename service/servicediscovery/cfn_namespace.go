@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 type privateProperties struct {
@@ -140,13 +141,13 @@ func (s *Service) dropNamespace(ctx context.Context, id string) error {
 // stackTags are the tags of a resource in a stack.
 func stackTags(ctx context.Context, own []cfn.Tag) []api.Tag {
 	r, _ := cfn.From(ctx)
-	return tagList(r.AllTags(own))
+	return tagset.List[api.Tag](r.AllTags(own))
 }
 
 // ownTags are the tags that a template could have set.
 func ownTags(tags map[string]string) []cfn.Tag {
 	var out []cfn.Tag
-	for _, t := range tagList(tags) {
+	for _, t := range tagset.List[api.Tag](tags) {
 		if len(*t.Key) < 4 || (*t.Key)[:4] != "aws:" {
 			out = append(out, cfn.Tag{Key: *t.Key, Value: *t.Value})
 		}

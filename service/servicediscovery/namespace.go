@@ -47,7 +47,7 @@ func (s *Service) createNamespace(ctx context.Context, n Namespace, tags []api.T
 	}
 	n.Scope, n.ID, n.Created = scope(ctx), awsapi.NewID(ctx, "ns-", 16), time.Now().UTC()
 	var err error
-	if n.Tags, err = tagMap(ctx, n.ARN(), nil, tags); err != nil {
+	if n.Tags, err = retagged(ctx, n.ARN(), nil, tags); err != nil {
 		return "", err
 	}
 	o := newOperation(ctx, "CREATE_NAMESPACE", "NAMESPACE", n.ID)

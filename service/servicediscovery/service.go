@@ -31,7 +31,7 @@ func (s *Service) CreateService(ctx context.Context, in *api.CreateServiceInput)
 		return nil, invalid("Route 53 health checks are for public DNS namespaces; use HealthCheckCustomConfig in private DNS and HTTP namespaces.")
 	}
 	var err error
-	if r.Tags, err = tagMap(ctx, r.ARN(), nil, in.Tags); err != nil {
+	if r.Tags, err = retagged(ctx, r.ARN(), nil, in.Tags); err != nil {
 		return nil, err
 	}
 	err = s.store.Update(func(tx *store.Tx) error {

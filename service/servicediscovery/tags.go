@@ -2,53 +2,28 @@ package servicediscovery
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"errors"
 	"strings"
 
 	api "github.com/slipway-dev/slipway/api/servicediscoveryapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
-const tagsMost = 50
-
-// tagMap is have with tags added. Keys that begin with aws: are for
-// CloudFormation alone, and do not count.
-func tagMap(ctx context.Context, resource string, have map[string]string, tags []api.Tag) (map[string]string, error) {
-	_, stack := cfn.From(ctx)
-	out := maps.Clone(have)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		if !stack && strings.HasPrefix(*t.Key, "aws:") {
-			return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
-		}
-		out[*t.Key] = *t.Value
-	}
-	n := 0
-	for k := range out {
-		if !strings.HasPrefix(k, "aws:") {
-			n++
-		}
-	}
-	if n > tagsMost {
-		e := awsapi.Errorf("TooManyTagsException", 400, "A resource can have at most %d tags.", tagsMost)
+// retagged is have, of a resource, with tags added.
+func retagged(ctx context.Context, resource string, have map[string]string, tags []api.Tag) (map[string]string, error) {
+	out, err := tagset.Added(ctx, have, tags)
+	switch {
+	case errors.Is(err, tagset.ErrReserved):
+		return nil, invalid("Tag keys that start with 'aws:' are reserved for AWS use.")
+	case err != nil:
+		e := awsapi.Errorf("TooManyTagsException", 400, "A resource can have at most %d tags.", tagset.Most)
 		e.Fields = map[string]any{"ResourceName": resource}
 		return nil, e
 	}
 	return out, nil
-}
-
-func tagList(tags map[string]string) []api.Tag {
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
 }
 
 // retag puts what fn makes of a resource's tags.
@@ -82,7 +57,7 @@ func retag(ctx context.Context, tx *store.Tx, resource string, fn func(map[strin
 func (s *Service) TagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
 	return nil, s.store.Update(func(tx *store.Tx) error {
 		return retag(ctx, tx, *in.ResourceARN, func(have map[string]string) (map[string]string, error) {
-			return tagMap(ctx, *in.ResourceARN, have, in.Tags)
+			return retagged(ctx, *in.ResourceARN, have, in.Tags)
 		})
 	})
 }
@@ -95,11 +70,7 @@ func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput)
 func (s *Service) untag(ctx context.Context, resource string, keys []string) error {
 	return s.store.Update(func(tx *store.Tx) error {
 		return retag(ctx, tx, resource, func(have map[string]string) (map[string]string, error) {
-			left := maps.Clone(have)
-			for _, k := range keys {
-				delete(left, k)
-			}
-			return left, nil
+			return tagset.Without(have, keys...), nil
 		})
 	})
 }
@@ -112,10 +83,10 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	}
 	snap := s.store.Snapshot()
 	if n, err := namespace(ctx, snap, a.Name()); err == nil && n.ARN() == *in.ResourceARN {
-		return &api.ListTagsForResourceOutput{Tags: tagList(n.Tags)}, nil
+		return &api.ListTagsForResourceOutput{Tags: tagset.List[api.Tag](n.Tags)}, nil
 	}
 	if g, err := registry(ctx, snap, a.Name()); err == nil && g.ARN() == *in.ResourceARN {
-		return &api.ListTagsForResourceOutput{Tags: tagList(g.Tags)}, nil
+		return &api.ListTagsForResourceOutput{Tags: tagset.List[api.Tag](g.Tags)}, nil
 	}
 	return nil, noResource(*in.ResourceARN)
 }

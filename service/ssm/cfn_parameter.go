@@ -7,6 +7,7 @@ import (
 	api "github.com/slipway-dev/slipway/api/ssmapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/cfn"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
 // Resources are the CloudFormation types of this service.
@@ -60,7 +61,7 @@ func (r parameterResource) Create(ctx context.Context, p *parameterProperties) e
 		return errSecureStack
 	}
 	in := p.input()
-	in.Tags = tagList(r.tags(ctx, p))
+	in.Tags = tagset.List[api.Tag](r.tags(ctx, p))
 	_, err := r.s.PutParameter(ctx, in)
 	if errors.Is(err, errExists) {
 		if have, gone := Parameters.Get(r.s.Store.Snapshot(), parameterKey(scope(ctx), p.Name)); gone == nil && q.Owns(have.Tags) {

@@ -2,49 +2,23 @@ package ssm
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
+	"errors"
 
 	api "github.com/slipway-dev/slipway/api/ssmapi"
-	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/kernel/tagset"
 )
 
-const maxTags = 50
-
-// retagged is have with tags added. Keys that begin with aws: are for
-// CloudFormation alone, and do not count.
+// retagged is have with tags added.
 func retagged(ctx context.Context, have map[string]string, tags []api.Tag) (map[string]string, error) {
-	_, stack := cfn.From(ctx)
-	out := maps.Clone(have)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		if !stack && strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
-			return nil, invalid("aws: prefixed tag key names are not allowed for external use.")
-		}
-		out[*t.Key] = *t.Value
-	}
-	n := 0
-	for k := range out {
-		if !strings.HasPrefix(k, "aws:") {
-			n++
-		}
-	}
-	if n > maxTags {
+	out, err := tagset.Added(ctx, have, tags)
+	switch {
+	case errors.Is(err, tagset.ErrReserved):
+		return nil, invalid("aws: prefixed tag key names are not allowed for external use.")
+	case err != nil:
 		return nil, errTooManyTags
 	}
 	return out, nil
-}
-
-func tagList(tags map[string]string) []api.Tag {
-	out := []api.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, api.Tag{Key: &k, Value: new(tags[k])})
-	}
-	return out
 }
 
 // checkResource: of what Systems Manager tags there are only parameters.
@@ -69,11 +43,7 @@ func (s *Service) AddTagsToResource(ctx context.Context, in *api.AddTagsToResour
 // RemoveTagsFromResource removes tags from a parameter.
 func (s *Service) RemoveTagsFromResource(ctx context.Context, in *api.RemoveTagsFromResourceInput) (*api.RemoveTagsFromResourceOutput, error) {
 	return nil, s.retag(ctx, in.ResourceType, *in.ResourceId, func(have map[string]string) (map[string]string, error) {
-		left := maps.Clone(have)
-		for _, k := range in.TagKeys {
-			delete(left, k)
-		}
-		return left, nil
+		return tagset.Without(have, in.TagKeys...), nil
 	})
 }
 
@@ -103,5 +73,5 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	if err != nil {
 		return nil, errNoResource(*in.ResourceId)
 	}
-	return &api.ListTagsForResourceOutput{TagList: tagList(p.Tags)}, nil
+	return &api.ListTagsForResourceOutput{TagList: tagset.List[api.Tag](p.Tags)}, nil
 }
