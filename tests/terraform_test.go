@@ -42,7 +42,7 @@ func TestTerraform(t *testing.T) {
 	tf.withdraw("HTTP from everywhere")
 	tf.vars = []string{"-var=desired=2", "-var=release=two", "-var=admin_cidr=10.1.0.0/16", "-var=group_port=8000"}
 	says(t, tf.run("apply", "-auto-approve"), "aws_vpc_security_group_ingress_rule.http: Creation complete",
-		"aws_vpc_security_group_ingress_rule.admin: Modifications complete", "Resources: 7 added, 12 changed, 6 destroyed")
+		"aws_vpc_security_group_ingress_rule.admin: Modifications complete", "Resources: 8 added, 12 changed, 7 destroyed")
 	for _, s := range services {
 		tf.serves(s, 2, "two")
 	}

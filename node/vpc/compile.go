@@ -32,7 +32,8 @@ const egressPort = 15003
 //
 // Security groups are stateful: only the first packet of a connection is
 // checked, against the union of the egress rules of the source's groups and
-// the union of the ingress rules of the destination's groups.
+// the union of the ingress rules of the destination's groups. Network ACLs are
+// not: every packet is checked.
 func Compile(c Config) Ruleset {
 	r := Ruleset{
 		Sets:     map[string][]netip.Addr{interfaces: nil, engine: nil, public: nil},
@@ -43,6 +44,7 @@ func Compile(c Config) Ruleset {
 	r.members(c)
 	r.groups(c)
 	r.routes(c)
+	r.lists(c)
 	return r
 }
 

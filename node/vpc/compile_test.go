@@ -34,6 +34,10 @@ func (r Ruleset) run(p packet) (passes bool, to netip.AddrPort) {
 	if entry == prerouting {
 		_, to = r.chain(redirect, p)
 	}
+	if !to.IsValid() { // it goes on by a link
+		action, _ := r.chain(postrouting, p)
+		return action != Drop, to
+	}
 	return true, to
 }
 
@@ -96,9 +100,13 @@ func mayPass(c Config, p packet) bool {
 	src, known := owner(p.src)
 	switch {
 	case p.link == "" && (!known || !src.Local):
-		return true // the router itself
+		// The router itself, or the answer from outside.
+		return within(c, p.src) || linkLocal.Contains(p.src) || listsPermit(c, p)
 	case p.link != "" && (!known || src.Local || p.link != linkName(src.Addr)):
 		return false // forged
+	}
+	if p.dst != c.routerAddr() && p.dst != c.DNSAddr() && !linkLocal.Contains(p.dst) && !listsPermit(c, p) {
+		return false
 	}
 	if p.notTheirs {
 		return true
@@ -140,6 +148,33 @@ func mayPass(c Config, p packet) bool {
 		}
 	}
 	return best.Target == NAT || best.Target == Endpoint || best.Target == Internet && src.Public
+}
+
+func within(c Config, a netip.Addr) bool {
+	return slices.ContainsFunc(c.CIDRs, func(b netip.Prefix) bool { return b.Contains(a) })
+}
+
+// listsPermit says what the network ACLs of both subnets say of a packet.
+func listsPermit(c Config, p packet) bool {
+	decide := func(entries []Entry, other netip.Addr) bool {
+		for _, e := range entries {
+			if e.CIDR.Contains(other) && covers(Rule{Protocol: e.Protocol, From: e.From, To: e.To}, p) {
+				return e.Allow
+			}
+		}
+		return false
+	}
+	for _, s := range c.Subnets {
+		from, to := s.CIDR.Contains(p.src), s.CIDR.Contains(p.dst)
+		i := slices.IndexFunc(c.ACLs, func(a ACL) bool { return a.ID == s.ACL })
+		if i < 0 || from == to {
+			continue
+		}
+		if from && !decide(c.ACLs[i].Egress, p.dst) || to && !decide(c.ACLs[i].Ingress, p.src) {
+			return false
+		}
+	}
+	return true
 }
 
 func covers(r Rule, p packet) bool {
@@ -201,6 +236,24 @@ func draw(t *rapid.T) Config {
 			out = append(out, r)
 		}
 		return out
+	}
+	if rapid.Bool().Draw(t, "lists") {
+		entries := func() (out []Entry) {
+			for _, r := range rules() {
+				e := Entry{Protocol: r.Protocol, From: r.From, To: r.To, CIDR: prefix("0.0.0.0/0"), Allow: rapid.IntRange(0, 3).Draw(t, "allow") > 0}
+				if len(r.CIDRs) > 0 {
+					e.CIDR = r.CIDRs[0]
+				}
+				out = append(out, e)
+			}
+			return out
+		}
+		for _, id := range []string{"acl-a", "acl-b"} {
+			c.ACLs = append(c.ACLs, ACL{ID: id, Ingress: entries(), Egress: entries()})
+		}
+		for n := range c.Subnets {
+			c.Subnets[n].ACL = rapid.SampledFrom([]string{"", "acl-a", "acl-b"}).Draw(t, "list")
+		}
 	}
 	for _, id := range groups[:3] { // sg-d is referred to, and not there
 		c.Groups = append(c.Groups, Group{ID: id, Ingress: rules(), Egress: rules()})
@@ -303,6 +356,7 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		"unknown subnet":  func(c *Config) { c.Interfaces[0].Subnet = "none" },
 		"outside":         func(c *Config) { c.Interfaces[0].Addr = ip("10.0.9.9") },
 		"same address":    func(c *Config) { c.Interfaces[2].Addr = c.Interfaces[1].Addr },
+		"unknown list":    func(c *Config) { c.Subnets[0].ACL = "acl-none" },
 		"id with a slash": func(c *Config) { c.Interfaces[0].ID = "../x" },
 	} {
 		c := shop("vpc-1")

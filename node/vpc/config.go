@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,7 @@ type Config struct {
 	Subnets    []Subnet
 	Interfaces []Interface
 	Groups     []Group
+	ACLs       []ACL
 }
 
 // DNSAddr is the address of the VPC's resolver: base of the primary CIDR plus two.
@@ -42,6 +44,7 @@ type Subnet struct {
 	ID     string
 	CIDR   netip.Prefix
 	Routes []Route // without the local route, which is always there
+	ACL    string  // id of its network ACL; empty: everything passes
 }
 
 // Route sends packets for Dest to Target; the longest prefix wins.
@@ -123,6 +126,16 @@ func (c Config) validate() error {
 			bad("subnet %s: %s is not an IPv4 block", s.ID, s.CIDR)
 		}
 		subnets[s.ID] = s.CIDR
+		if s.ACL != "" && c.acl(s) == nil {
+			bad("subnet %s: no network ACL %q", s.ID, s.ACL)
+		}
+	}
+	for _, a := range c.ACLs {
+		for _, e := range append(slices.Clone(a.Ingress), a.Egress...) {
+			if !e.CIDR.IsValid() {
+				bad("network ACL %s: %s is not a block", a.ID, e.CIDR)
+			}
+		}
 	}
 	used := map[netip.Addr]string{}
 	for _, i := range c.Interfaces {

@@ -159,6 +159,8 @@ func hookOf(name string) *hook {
 		return &hook{"filter", unix.NF_INET_PRE_ROUTING, -150}
 	case redirect:
 		return &hook{"nat", unix.NF_INET_PRE_ROUTING, -100}
+	case postrouting: // after sources are rewritten (100)
+		return &hook{"filter", unix.NF_INET_POST_ROUTING, 150}
 	case output:
 		return &hook{"filter", unix.NF_INET_LOCAL_OUT, 0}
 	case guard:

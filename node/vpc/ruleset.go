@@ -24,6 +24,8 @@ const (
 	output     = "output"     // every packet that the router sends itself
 	redirect   = "redirect"   // the first packet of each connection that comes in, after prerouting let it pass
 
+	// And postrouting, when there are network ACLs.
+
 	guard       = "guard"       // every packet that the task sends, before intercepted
 	intercepted = "intercepted" // the first packet of each connection that the task makes
 )

@@ -9,7 +9,7 @@ import (
 )
 
 // API is the service with its operations. Those that make instances, and what
-// cannot be enforced here (peering, network ACLs of users, IPv6, flow logs), are
+// cannot be enforced here (peering, IPv6, flow logs), are
 // not among them.
 func (s *Service) API() *awsapi.Service {
 	a := awsapi.NewService("ec2")
@@ -81,7 +81,14 @@ func (s *Service) API() *awsapi.Service {
 	handle(a, "DescribeNetworkInterfaceAttribute", s.DescribeNetworkInterfaceAttribute)
 	handle(a, "ModifyNetworkInterfaceAttribute", s.ModifyNetworkInterfaceAttribute)
 
+	handle(a, "CreateNetworkAcl", s.CreateNetworkAcl)
+	handle(a, "DeleteNetworkAcl", s.DeleteNetworkAcl)
 	handle(a, "DescribeNetworkAcls", s.DescribeNetworkAcls)
+	handle(a, "CreateNetworkAclEntry", s.CreateNetworkAclEntry)
+	handle(a, "ReplaceNetworkAclEntry", s.ReplaceNetworkAclEntry)
+	handle(a, "DeleteNetworkAclEntry", s.DeleteNetworkAclEntry)
+	handle(a, "ReplaceNetworkAclAssociation", s.ReplaceNetworkAclAssociation)
+
 	handle(a, "DescribeDhcpOptions", s.DescribeDhcpOptions)
 	handle(a, "DescribeAvailabilityZones", s.DescribeAvailabilityZones)
 	handle(a, "DescribeRegions", s.DescribeRegions)

@@ -29,6 +29,9 @@ func (s *Service) Resources() []cfn.Type {
 		cfn.Of("AWS::EC2::SecurityGroup", securityGroups{s}),
 		cfn.Of("AWS::EC2::SecurityGroupIngress", groupIngresses{s}),
 		cfn.Of("AWS::EC2::SecurityGroupEgress", groupEgresses{s}),
+		cfn.Of("AWS::EC2::NetworkAcl", networkACLs{s}),
+		cfn.Of("AWS::EC2::NetworkAclEntry", aclEntries{s}),
+		cfn.Of("AWS::EC2::SubnetNetworkAclAssociation", aclAssociations{s}),
 		cfn.Of("AWS::EC2::VPCEndpoint", vpcEndpoints{s}),
 		cfn.Of("AWS::EC2::NetworkInterface", networkInterfaces{s}),
 	}

@@ -72,6 +72,9 @@ func dirtyVPCs(r *store.Snapshot, c store.Change) []string {
 	case RouteTables.Name():
 		row, err := RouteTables.Get(r, c.Key)
 		return own(row.VPC, err)
+	case ACLs.Name():
+		row, err := ACLs.Get(r, c.Key)
+		return own(row.VPC, err)
 	case NATGateways.Name():
 		row, err := NATGateways.Get(r, c.Key)
 		return own(row.VPC, err)
@@ -97,8 +100,15 @@ func compile(r store.Reader, v VPC) vpc.Config {
 	for _, b := range v.CIDRs {
 		c.CIDRs = append(c.CIDRs, netip.MustParsePrefix(b.Block))
 	}
+	lists := map[string]string{} // by subnet
+	for a := range ACLs.By(r, "vpc", v.key()) {
+		c.ACLs = append(c.ACLs, a.compile())
+		for _, x := range a.Associations {
+			lists[x.Subnet] = a.ID
+		}
+	}
 	for s := range Subnets.By(r, "vpc", v.key()) {
-		c.Subnets = append(c.Subnets, vpc.Subnet{ID: s.ID, CIDR: netip.MustParsePrefix(s.CIDR), Routes: routesOf(r, s)})
+		c.Subnets = append(c.Subnets, vpc.Subnet{ID: s.ID, CIDR: netip.MustParsePrefix(s.CIDR), Routes: routesOf(r, s), ACL: lists[s.ID]})
 	}
 	for g := range Groups.By(r, "vpc", v.key()) {
 		out := vpc.Group{ID: g.ID}

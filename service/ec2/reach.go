@@ -14,8 +14,8 @@ import (
 // "ecr.dkr", "logs", "s3", "secretsmanager" and so on) or the "internet" on
 // port 443: by an interface endpoint with private DNS that lets it in, by a
 // gateway endpoint, or by a route to a NAT gateway or, with a public address,
-// to an internet gateway. Its security groups must let the request out. why
-// says what is in the way.
+// to an internet gateway. Its security groups must let the request out, and
+// the network ACLs on the way the answer in too. why says what is in the way.
 func (i Interface) Reaches(r store.Reader, service string) (ok bool, why string) {
 	s, err := Subnets.Get(r, i.Scope.Key(i.Subnet))
 	if err != nil {
@@ -48,7 +48,7 @@ func (i Interface) Reaches(r store.Reader, service string) (ok bool, why string)
 	case best.Target == vpc.Internet && publicIP(r, i) == "":
 		return false, fmt.Sprintf("the subnet %s routes to an internet gateway, and the interface has no public address", s.ID)
 	}
-	return true, ""
+	return s.asks(r, want)
 }
 
 // admits tells whether an interface endpoint is in service and its security
@@ -66,8 +66,15 @@ func (e Endpoint) admits(r store.Reader, from Interface) (bool, string) {
 		return false, fmt.Sprintf("the security groups of the endpoint %s do not let %s in on port 443", e.ID, from.IP)
 	}
 	for _, id := range e.Interfaces {
-		if i, err := Interfaces.Get(r, e.Scope.Key(id)); err == nil && !groupsPermit(r, from.Scope, from.Groups, true, with(e.Groups, i.IP)) {
+		i, err := Interfaces.Get(r, e.Scope.Key(id))
+		if err != nil {
+			continue
+		}
+		if !groupsPermit(r, from.Scope, from.Groups, true, with(e.Groups, i.IP)) {
 			return false, fmt.Sprintf("the security groups of %s do not let it out to the endpoint %s on port 443", from.ID, e.ID)
+		}
+		if ok, why := from.crosses(r, i); !ok {
+			return false, why
 		}
 	}
 	return true, ""

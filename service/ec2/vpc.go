@@ -75,7 +75,7 @@ func (s *Service) CreateVpc(ctx context.Context, in *ec2api.CreateVpcInput) (*ec
 		Meta: Meta{Scope: scope, ID: awsapi.NewID(ctx, "sgr-", 17)}, Group: group.ID, Traffic: Traffic{Protocol: "-1", Low: -1, High: -1}, Peer: Peer{GroupID: group.ID},
 	})
 	table := RouteTable{Meta: Meta{Scope: scope, ID: awsapi.NewID(ctx, "rtb-", 17)}, VPC: v.ID, Associations: []Association{{ID: awsapi.NewID(ctx, "rtbassoc-", 17), Main: true}}}
-	acl := newACL(ctx, v.ID, true)
+	acl := newDefaultACL(ctx, v.ID)
 	v, err = update(s, func(tx *store.Tx) (VPC, error) {
 		if old, err := VPCs.Get(tx, v.key()); err == nil {
 			return old, nil
