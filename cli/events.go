@@ -27,11 +27,7 @@ func (a *app) eventsCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&stack, "stack", false, "events of the stack too")
 	cmd.Flags().StringVar(&since, "since", "", "how far back: 30s, 10m, 2h, 3d, or a time such as 2026-01-02T15:04:05Z")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}

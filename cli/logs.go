@@ -42,11 +42,7 @@ func (a *app) logsCommand() *cobra.Command {
 	f.StringVarP(&o.task, "task", "t", "", "id of a task, or its beginning")
 	f.IntVarP(&o.tail, "tail", "n", tailByDefault, "lines of each service; -1: all")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,17 @@ func (a *app) platform() (*platform, error) {
 	return &platform{app: a, client: c, manifest: m, names: synth.NamesOf(m)}, nil
 }
 
+// platformWith is the platform and those of its services that were named, all
+// when none was.
+func (a *app) platformWith(words []string) (*platform, []manifest.Service, error) {
+	p, err := a.platform()
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen, err := p.choose(words)
+	return p, chosen, err
+}
+
 // choose finds the services that were named, all when none was. The name of
 // the manifest and that of the ECS service both do.
 func (p *platform) choose(words []string) ([]manifest.Service, error) {

@@ -22,11 +22,7 @@ func (a *app) psCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show stopped tasks too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}

@@ -20,11 +20,7 @@ func (a *app) pushCommand() *cobra.Command {
 			"Repositories are made if there are none yet. Tasks keep the images they have.",
 		ValidArgsFunction: a.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.platform()
-			if err != nil {
-				return err
-			}
-			chosen, err := p.choose(args)
+			p, chosen, err := a.platformWith(args)
 			if err != nil {
 				return err
 			}

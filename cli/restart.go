@@ -16,11 +16,7 @@ func (a *app) restartCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait until the new tasks serve")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}

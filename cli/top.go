@@ -21,11 +21,7 @@ func (a *app) topCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "print once, on a terminal too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}

@@ -19,11 +19,7 @@ func (a *app) whyCommand() *cobra.Command {
 		ValidArgsFunction: a.completeServices,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.platform()
-		if err != nil {
-			return err
-		}
-		chosen, err := p.choose(args)
+		p, chosen, err := a.platformWith(args)
 		if err != nil {
 			return err
 		}
