@@ -19,6 +19,9 @@ type Request struct {
 	PhysicalID string
 	// Operation names the stack operation; Type is the resource's type as the template names it.
 	Operation, Type string
+	// Beside is another version of the same resource: in Create of a replacement the one that it replaces, in Delete of a version the one that stays. Most
+	// types need not know it; it is for what there can be only one of. Zero when there is none.
+	Beside Instance
 	// Reverting: this is an update that brings back what was before.
 	Reverting bool
 	// Skip are resources of a nested stack that are left as they are when it is brought back.

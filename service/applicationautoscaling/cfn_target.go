@@ -23,7 +23,6 @@ type targetProps struct {
 	RoleARN           *string
 	ScheduledActions  []actionProps
 	SuspendedState    *api.SuspendedState
-	Tags              []cfn.Tag
 	Id                string `cfn:"id,readOnly"` //nolint:revive // AWS's name
 }
 
@@ -72,7 +71,7 @@ func (h targetResource) put(ctx context.Context, p *targetProps, before []action
 	req, _ := cfn.From(ctx)
 	if err := h.s.retag(ctx, *out.ScalableTargetARN, func(tags map[string]string) {
 		clear(tags)
-		maps.Copy(tags, req.AllTags(p.Tags))
+		maps.Copy(tags, req.AllTags(nil))
 	}); err != nil {
 		return err
 	}
@@ -134,7 +133,6 @@ func (h targetResource) Read(ctx context.Context, p *targetProps) error {
 		return store.ErrNotFound
 	}
 	p.MinCapacity, p.MaxCapacity, p.RoleARN = new(int32(t.Min)), new(int32(t.Max)), &t.RoleARN
-	p.Tags = cfn.TagsOf(t.Tags)
 	return nil
 }
 

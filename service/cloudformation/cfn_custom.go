@@ -20,7 +20,7 @@ var customName = regexp.MustCompile(`^Custom::[A-Za-z0-9_@-]{1,60}$`)
 
 // customResource is a resource that a provider outside of the engine makes. See "Custom resources" in the CloudFormation user guide.
 type customResource struct {
-	ID             string         `cfn:"id,readOnly"`
+	ID             string         `cfn:"id,kept"`
 	ServiceToken   string         `cfn:"required"` // http:// or https:// address of the provider
 	ServiceTimeout string         // seconds
 	Properties     map[string]any `cfn:"rest"`

@@ -18,7 +18,7 @@ import (
 
 // nestedStack is AWS::CloudFormation::Stack: a stack as a resource of another.
 type nestedStack struct {
-	StackID          string `cfn:"id,readOnly"`
+	StackID          string `json:"StackId" cfn:"id,readOnly"`
 	TemplateURL      string `cfn:"required"`
 	Parameters       map[string]string
 	NotificationARNs []string
@@ -26,7 +26,7 @@ type nestedStack struct {
 	Tags             []cfn.Tag
 	Outputs          map[string]string `cfn:"readOnly"`
 	// LastOperation is the operation Settled waits for; empty when the last update had nothing to do.
-	LastOperation string `cfn:"readOnly"`
+	LastOperation string `cfn:"kept"`
 }
 
 type nestedStacks struct{ *Service }

@@ -20,7 +20,7 @@ const (
 // waitHandle is AWS::CloudFormation::WaitConditionHandle: an address to PUT signals to. It is also used as a resource that does nothing, in templates whose
 // other resources are conditional.
 type waitHandle struct {
-	URL string `cfn:"id,readOnly"`
+	URL string `json:"Id" cfn:"id,readOnly"`
 }
 
 type waitHandles struct{ *Service }
@@ -53,7 +53,7 @@ func (h waitHandles) Delete(ctx context.Context, _ *waitHandle) error {
 
 // waitCondition is AWS::CloudFormation::WaitCondition: it is made when its handle, or SignalResource when it has a creation policy, got enough signals.
 type waitCondition struct {
-	ID      string `cfn:"id,readOnly"`
+	ID      string `json:"Id" cfn:"id,readOnly"`
 	Handle  string
 	Count   *int
 	Timeout string    // seconds

@@ -19,7 +19,7 @@ func (s *Service) Resources() []cfn.Type {
 
 // cdkMetadata is what the CDK adds to every stack to count its constructs.
 type cdkMetadata struct {
-	ID        string `cfn:"id,readOnly"`
+	ID        string `cfn:"id,kept"`
 	Analytics string
 }
 

@@ -96,8 +96,26 @@ func (t task) context(ctx context.Context, v Version) context.Context {
 	maps.Copy(tags, t.stackTags(v))
 	return cfn.With(ctx, cfn.Request{
 		StackID: t.stack.ID, StackName: t.stack.Name, LogicalID: t.row.LogicalID, Token: v.Token, PhysicalID: v.PhysicalID, Tags: tags, Signals: v.Signals,
-		Operation: t.op.ID, Type: t.row.Type, Reverting: t.row.Reverting, Skip: skipped(t.op.Skip, t.row.LogicalID),
+		Beside: t.beside(), Operation: t.op.ID, Type: t.row.Type, Reverting: t.row.Reverting, Skip: skipped(t.op.Skip, t.row.LogicalID),
 	})
+}
+
+// beside is the version that a replacement replaces, or that stays when others are discarded.
+func (t task) beside() cfn.Instance {
+	switch t.row.Step {
+	case StepDiscard:
+		return t.row.instance()
+	case StepCreate:
+		for _, v := range slices.Backward(t.row.Doomed) {
+			if v.PhysicalID != "" {
+				return v.instance()
+			}
+		}
+		if t.row.Before != nil {
+			return t.row.Before.instance()
+		}
+	}
+	return cfn.Instance{}
 }
 
 // stackTags are the stack's tags that a version carries.

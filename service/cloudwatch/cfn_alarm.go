@@ -30,7 +30,7 @@ type alarmProps struct {
 	DatapointsToAlarm                *int
 	Threshold                        *float64
 	ThresholdMetricId                *string //nolint:revive // AWS's name
-	ComparisonOperator               string  `cfn:"required"`
+	ComparisonOperator               string
 	TreatMissingData                 *string
 	EvaluateLowSampleCountPercentile *string
 	Tags                             []cfn.Tag

@@ -14,7 +14,7 @@ import (
 type vpcEndpointProps struct {
 	Id                  string `cfn:"id,readOnly"`         //nolint:revive // AWS's name
 	VpcId               string `cfn:"required,createOnly"` //nolint:revive // AWS's name
-	ServiceName         string `cfn:"required,createOnly"`
+	ServiceName         string `cfn:"createOnly"`
 	VpcEndpointType     string `cfn:"createOnly"`
 	PolicyDocument      any
 	PrivateDnsEnabled   *bool
@@ -56,7 +56,7 @@ func (h vpcEndpoints) Create(ctx context.Context, p *vpcEndpointProps) error {
 		private = new(false) // unlike the API's default
 	}
 	out, err := h.s.CreateVpcEndpoint(ctx, &ec2api.CreateVpcEndpointInput{
-		VpcId: &p.VpcId, ServiceName: &p.ServiceName, VpcEndpointType: ec2api.VpcEndpointType(p.VpcEndpointType), PolicyDocument: policy, PrivateDnsEnabled: private,
+		VpcId: &p.VpcId, ServiceName: opt(p.ServiceName), VpcEndpointType: ec2api.VpcEndpointType(p.VpcEndpointType), PolicyDocument: policy, PrivateDnsEnabled: private,
 		RouteTableIds: p.RouteTableIds, SecurityGroupIds: p.SecurityGroupIds, SubnetIds: p.SubnetIds, TagSpecifications: stackTags(ctx, "vpc-endpoint", p.Tags),
 	})
 	if err != nil {

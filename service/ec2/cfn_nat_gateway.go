@@ -10,9 +10,9 @@ import (
 
 // natGatewayProps is AWS::EC2::NatGateway.
 type natGatewayProps struct {
-	NatGatewayId     string `cfn:"id,readOnly"`         //nolint:revive // AWS's name
-	SubnetId         string `cfn:"required,createOnly"` //nolint:revive // AWS's name
-	AllocationId     string `cfn:"createOnly"`          //nolint:revive // AWS's name
+	NatGatewayId     string `cfn:"id,readOnly"` //nolint:revive // AWS's name
+	SubnetId         string `cfn:"createOnly"`  //nolint:revive // AWS's name
+	AllocationId     string `cfn:"createOnly"`  //nolint:revive // AWS's name
 	ConnectivityType string `cfn:"createOnly"`
 	PrivateIpAddress string `cfn:"createOnly"` //nolint:revive // AWS's name
 	Tags             []cfn.Tag
@@ -29,7 +29,7 @@ var (
 
 func (h natGateways) Create(ctx context.Context, p *natGatewayProps) error {
 	out, err := h.s.CreateNatGateway(ctx, &ec2api.CreateNatGatewayInput{
-		SubnetId: &p.SubnetId, AllocationId: opt(p.AllocationId), ConnectivityType: ec2api.ConnectivityType(p.ConnectivityType),
+		SubnetId: opt(p.SubnetId), AllocationId: opt(p.AllocationId), ConnectivityType: ec2api.ConnectivityType(p.ConnectivityType),
 		PrivateIpAddress: opt(p.PrivateIpAddress), TagSpecifications: stackTags(ctx, "natgateway", p.Tags),
 	})
 	if err != nil {

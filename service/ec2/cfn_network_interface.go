@@ -17,6 +17,8 @@ type networkInterfaceProps struct {
 	Tags                    []cfn.Tag
 	PrimaryPrivateIpAddress string `cfn:"readOnly"` //nolint:revive // AWS's name
 	VpcId                   string `cfn:"readOnly"` //nolint:revive // AWS's name
+	// SecondaryPrivateIpAddresses is empty: interfaces have one address here.
+	SecondaryPrivateIpAddresses []string `cfn:"readOnly"` //nolint:revive // AWS's name
 }
 
 type networkInterfaces struct{ s *Service }
@@ -41,6 +43,7 @@ func (h networkInterfaces) Read(ctx context.Context, p *networkInterfaceProps) e
 		return err
 	}
 	p.Description, p.GroupSet, p.SubnetId, p.PrimaryPrivateIpAddress, p.VpcId, p.Tags = i.Description, i.Groups, i.Subnet, i.IP, i.VPC, cfnTags(i.Tags)
+	p.SecondaryPrivateIpAddresses = []string{}
 	return nil
 }
 

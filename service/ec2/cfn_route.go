@@ -12,7 +12,7 @@ import (
 
 // routeProps is AWS::EC2::Route. Its id is "<route table>|<destination>".
 type routeProps struct {
-	Id                      string `cfn:"id,readOnly"`         //nolint:revive // AWS's name
+	Id                      string `cfn:"id,kept"`             //nolint:revive // AWS's name
 	RouteTableId            string `cfn:"required,createOnly"` //nolint:revive // AWS's name
 	DestinationCidrBlock    string `cfn:"createOnly"`
 	DestinationPrefixListId string `cfn:"createOnly"` //nolint:revive // AWS's name

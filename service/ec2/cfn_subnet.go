@@ -18,6 +18,8 @@ type subnetProps struct {
 	Tags                    []cfn.Tag
 	NetworkAclAssociationId string   `cfn:"readOnly"` //nolint:revive // AWS's name
 	Ipv6CidrBlocks          []string `cfn:"readOnly"`
+	// BlockPublicAccessStates says that VPC Block Public Access, which this engine has not, is off.
+	BlockPublicAccessStates struct{ InternetGatewayBlockMode string } `cfn:"readOnly"`
 }
 
 type subnets struct{ s *Service }
@@ -53,6 +55,7 @@ func (h subnets) Read(ctx context.Context, p *subnetProps) error {
 		return err
 	}
 	p.VpcId, p.CidrBlock, p.AvailabilityZone, p.AvailabilityZoneId = sub.VPC, sub.CIDR, sub.AZ, zoneID(sub.Scope.Region, sub.AZ)
+	p.BlockPublicAccessStates.InternetGatewayBlockMode = "off"
 	p.MapPublicIpOnLaunch, p.Tags = &sub.MapPublicIP, cfnTags(sub.Tags)
 	for a := range ACLs.By(snap, "vpc", sub.Scope.Key(sub.VPC)) {
 		for _, x := range a.Associations {

@@ -11,13 +11,13 @@ import (
 type vpcCIDRBlockProps struct {
 	Id        string `cfn:"id,readOnly"`         //nolint:revive // AWS's name
 	VpcId     string `cfn:"required,createOnly"` //nolint:revive // AWS's name
-	CidrBlock string `cfn:"required,createOnly"`
+	CidrBlock string `cfn:"createOnly"`
 }
 
 type vpcCIDRBlocks struct{ s *Service }
 
 func (h vpcCIDRBlocks) Create(ctx context.Context, p *vpcCIDRBlockProps) error {
-	out, err := h.s.AssociateVpcCidrBlock(ctx, &ec2api.AssociateVpcCidrBlockInput{VpcId: &p.VpcId, CidrBlock: &p.CidrBlock})
+	out, err := h.s.AssociateVpcCidrBlock(ctx, &ec2api.AssociateVpcCidrBlockInput{VpcId: &p.VpcId, CidrBlock: opt(p.CidrBlock)})
 	if err != nil {
 		return err
 	}

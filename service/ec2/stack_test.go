@@ -269,11 +269,6 @@ func TestUpdates(t *testing.T) {
 				t.Errorf("a rule that stays was replaced: %+v", r)
 			}
 		}
-		k.update("Private0Association", props{"SubnetId": k.made["Private0"].ID, "RouteTableId": k.made["Public0Table"].ID})
-		sub, _ := Subnets.Get(s.store.Snapshot(), scope.Key(k.made["Private0"].ID))
-		if tableOf(s.store.Snapshot(), sub).ID != k.made["Public0Table"].ID {
-			t.Error("the association did not move")
-		}
 		k.update("Private1Route", props{"RouteTableId": k.made["Private1Table"].ID, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": k.made["Gateway"].ID})
 		k.update("Logs", props{
 			"VpcId": k.made["Vpc"].ID, "ServiceName": "com.amazonaws.us-east-1.logs", "VpcEndpointType": "Interface", "SubnetIds": []any{k.made["Private1"].ID},

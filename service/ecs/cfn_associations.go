@@ -10,8 +10,8 @@ import (
 
 // associationsProperties are those of AWS::ECS::ClusterCapacityProviderAssociations.
 type associationsProperties struct {
-	Cluster                         string                                `cfn:"id,createOnly,required"`
-	CapacityProviders               []string                              `cfn:"required"`
+	Cluster                         string `cfn:"id,createOnly,required"`
+	CapacityProviders               []string
 	DefaultCapacityProviderStrategy []ecsapi.CapacityProviderStrategyItem `cfn:"required"`
 }
 

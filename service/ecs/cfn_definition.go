@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"maps"
 
 	"github.com/slipway-dev/slipway/api/ecsapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -11,25 +12,25 @@ import (
 )
 
 // definitionProperties are those of AWS::ECS::TaskDefinition. Every change
-// registers a new revision, which replaces the resource.
+// but one of the tags registers a new revision, which replaces the resource.
 type definitionProperties struct {
-	Family                  string
-	ContainerDefinitions    []ecsapi.ContainerDefinition
-	Cpu                     *string
-	Memory                  *string
-	NetworkMode             ecsapi.NetworkMode
-	ExecutionRoleArn        *string
-	TaskRoleArn             *string
-	RequiresCompatibilities []ecsapi.Compatibility
-	Volumes                 []ecsapi.Volume
-	PidMode                 ecsapi.PidMode
-	IpcMode                 ecsapi.IpcMode
-	PlacementConstraints    []ecsapi.TaskDefinitionPlacementConstraint
-	ProxyConfiguration      *proxyProperties
-	EphemeralStorage        *ecsapi.EphemeralStorage
-	RuntimePlatform         *ecsapi.RuntimePlatform
-	EnableFaultInjection    *bool
-	InferenceAccelerators   []ecsapi.InferenceAccelerator
+	Family                  string                                     `cfn:"createOnly"`
+	ContainerDefinitions    []ecsapi.ContainerDefinition               `cfn:"createOnly"`
+	Cpu                     *string                                    `cfn:"createOnly"`
+	Memory                  *string                                    `cfn:"createOnly"`
+	NetworkMode             ecsapi.NetworkMode                         `cfn:"createOnly"`
+	ExecutionRoleArn        *string                                    `cfn:"createOnly"`
+	TaskRoleArn             *string                                    `cfn:"createOnly"`
+	RequiresCompatibilities []ecsapi.Compatibility                     `cfn:"createOnly"`
+	Volumes                 []ecsapi.Volume                            `cfn:"createOnly"`
+	PidMode                 ecsapi.PidMode                             `cfn:"createOnly"`
+	IpcMode                 ecsapi.IpcMode                             `cfn:"createOnly"`
+	PlacementConstraints    []ecsapi.TaskDefinitionPlacementConstraint `cfn:"createOnly"`
+	ProxyConfiguration      *proxyProperties                           `cfn:"createOnly"`
+	EphemeralStorage        *ecsapi.EphemeralStorage                   `cfn:"createOnly"`
+	RuntimePlatform         *ecsapi.RuntimePlatform                    `cfn:"createOnly"`
+	EnableFaultInjection    *bool                                      `cfn:"createOnly"`
+	InferenceAccelerators   []ecsapi.InferenceAccelerator              `cfn:"createOnly"`
 	Tags                    []cfn.Tag
 	TaskDefinitionArn       string `cfn:"id,readOnly"`
 }
@@ -75,6 +76,15 @@ func (r taskDefinitionResource) Read(ctx context.Context, p *definitionPropertie
 	p.NetworkMode, p.ExecutionRoleArn, p.TaskRoleArn = d.Spec.NetworkMode, d.Spec.ExecutionRoleArn, d.Spec.TaskRoleArn
 	p.RequiresCompatibilities = d.Spec.RequiresCompatibilities
 	return nil
+}
+
+// Update sets the tags.
+func (r taskDefinitionResource) Update(ctx context.Context, _, after *definitionProperties) error {
+	req, _ := cfn.From(ctx)
+	return r.retag(after.TaskDefinitionArn, func(tags map[string]string) {
+		clear(tags)
+		maps.Copy(tags, req.AllTags(after.Tags))
+	})
 }
 
 func (r taskDefinitionResource) Delete(ctx context.Context, p *definitionProperties) error {

@@ -27,7 +27,7 @@ type serviceProperties struct {
 	LoadBalancers                 []ecsapi.LoadBalancer
 	ServiceRegistries             []ecsapi.ServiceRegistry
 	DeploymentConfiguration       *ecsapi.DeploymentConfiguration
-	DeploymentController          *ecsapi.DeploymentController `cfn:"createOnly"`
+	DeploymentController          *ecsapi.DeploymentController
 	HealthCheckGracePeriodSeconds *int32
 	EnableExecuteCommand          *bool
 	EnableECSManagedTags          *bool
@@ -135,6 +135,9 @@ func (p *serviceProperties) configuration() *ecsapi.DeploymentConfiguration {
 }
 
 func (r serviceResource) Update(ctx context.Context, before, after *serviceProperties) error {
+	if otherController(after.DeploymentController) {
+		return errController(after.DeploymentController)
+	}
 	req, _ := cfn.From(ctx)
 	in := after.update()
 	// A count that the template did not change is left to who scales.

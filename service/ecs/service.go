@@ -91,8 +91,8 @@ func newService(caller awsapi.Caller, in *ecsapi.CreateServiceInput) (ServiceRow
 		return row, errInvalid("desiredCount cannot be empty when using REPLICA scheduling strategy.")
 	case *in.DesiredCount < 0:
 		return row, errInvalid("desiredCount cannot be negative.")
-	case in.DeploymentController != nil && in.DeploymentController.Type != "ECS":
-		return row, awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment controller %s is not supported by this engine.", in.DeploymentController.Type)
+	case otherController(in.DeploymentController):
+		return row, errController(in.DeploymentController)
 	case len(in.PlacementConstraints) > 0 || len(in.PlacementStrategy) > 0:
 		return row, errPlacement()
 	}
@@ -202,4 +202,11 @@ func (s *Service) ListServices(ctx context.Context, in *ecsapi.ListServicesInput
 	}
 	page, next, err := pageOf(arns, in.NextToken, most)
 	return &ecsapi.ListServicesOutput{ServiceArns: page, NextToken: next}, err
+}
+
+// otherController reports whether a service is to be deployed by something else than ECS.
+func otherController(c *ecsapi.DeploymentController) bool { return c != nil && c.Type != "ECS" }
+
+func errController(c *ecsapi.DeploymentController) error {
+	return awsapi.Errorf("UnsupportedFeatureException", 400, "The deployment controller %s is not supported by this engine.", c.Type)
 }

@@ -22,7 +22,6 @@ type listenerProperties struct {
 	AlpnPolicy           []string
 	MutualAuthentication *elbv2api.MutualAuthenticationAttributes
 	ListenerAttributes   []elbv2api.ListenerAttribute
-	Tags                 []cfn.Tag
 	ListenerArn          string `cfn:"id,readOnly"`
 }
 
@@ -32,7 +31,7 @@ func (r listenerResource) Create(ctx context.Context, p *listenerProperties) err
 	req, _ := cfn.From(ctx)
 	out, err := r.CreateListener(ctx, &elbv2api.CreateListenerInput{
 		LoadBalancerArn: &p.LoadBalancerArn, Port: p.Port, Protocol: elbv2api.ProtocolEnum(p.Protocol), SslPolicy: p.SslPolicy, Certificates: p.Certificates,
-		DefaultActions: p.DefaultActions, AlpnPolicy: p.AlpnPolicy, MutualAuthentication: p.MutualAuthentication, Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
+		DefaultActions: p.DefaultActions, AlpnPolicy: p.AlpnPolicy, MutualAuthentication: p.MutualAuthentication, Tags: tagset.List[elbv2api.Tag](req.AllTags(nil)),
 	})
 	if err != nil {
 		return err
@@ -51,7 +50,6 @@ func (r listenerResource) Read(_ context.Context, p *listenerProperties) error {
 		return store.ErrNotFound
 	}
 	p.LoadBalancerArn, p.Port, p.Protocol = l.LoadBalancerARN, new(int32(l.Port)), string(l.Protocol)
-	p.Tags = cfn.TagsOf(l.Tags)
 	for i, a := range p.ListenerAttributes {
 		p.ListenerAttributes[i].Value = new(valueOf(listenerAttributes, l.Attributes, val(a.Key)))
 	}
@@ -76,11 +74,9 @@ func (r listenerResource) Update(ctx context.Context, before, after *listenerPro
 		func(a elbv2api.ListenerAttribute) string { return val(a.Key) },
 		func(k, v string) elbv2api.ListenerAttribute { return elbv2api.ListenerAttribute{Key: &k, Value: &v} })
 	if len(attributes) > 0 {
-		if _, err := r.ModifyListenerAttributes(ctx, &elbv2api.ModifyListenerAttributesInput{ListenerArn: &after.ListenerArn, Attributes: attributes}); err != nil {
-			return err
-		}
+		_, err = r.ModifyListenerAttributes(ctx, &elbv2api.ModifyListenerAttributesInput{ListenerArn: &after.ListenerArn, Attributes: attributes})
 	}
-	return r.setTags(ctx, after.ListenerArn, after.Tags)
+	return err
 }
 
 // Settled fails the resource when the host's socket cannot be had: better

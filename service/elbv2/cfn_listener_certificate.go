@@ -10,10 +10,10 @@ import (
 )
 
 // certificateProperties are those of AWS::ElasticLoadBalancingV2::ListenerCertificate.
-// The physical id is made of the listener's ARN and the certificates'.
+// The physical id is made of the listener's ARN and the first certificates'.
 type certificateProperties struct {
 	ListenerArn  string                 `cfn:"createOnly,required"`
-	Certificates []elbv2api.Certificate `cfn:"createOnly,required"`
+	Certificates []elbv2api.Certificate `cfn:"required"`
 	Id           string                 `cfn:"id,readOnly"`
 }
 
@@ -23,12 +23,30 @@ func (r certificateResource) Create(ctx context.Context, p *certificatePropertie
 	if _, err := r.AddListenerCertificates(ctx, &elbv2api.AddListenerCertificatesInput{ListenerArn: &p.ListenerArn, Certificates: p.Certificates}); err != nil {
 		return err
 	}
-	ids := []string{p.ListenerArn}
-	for _, c := range p.Certificates {
-		ids = append(ids, val(c.CertificateArn))
-	}
-	p.Id = strings.Join(ids, "|")
+	p.Id = strings.Join(append([]string{p.ListenerArn}, arns(p.Certificates)...), "|")
 	return nil
+}
+
+func arns(certificates []elbv2api.Certificate) []string {
+	var out []string
+	for _, c := range certificates {
+		out = append(out, val(c.CertificateArn))
+	}
+	return out
+}
+
+// Update adds what is new before it removes what is not wanted any more.
+func (r certificateResource) Update(ctx context.Context, before, after *certificateProperties) error {
+	if _, err := r.AddListenerCertificates(ctx, &elbv2api.AddListenerCertificatesInput{ListenerArn: &after.ListenerArn, Certificates: after.Certificates}); err != nil {
+		return err
+	}
+	kept := arns(after.Certificates)
+	gone := slices.DeleteFunc(slices.Clone(before.Certificates), func(c elbv2api.Certificate) bool { return slices.Contains(kept, val(c.CertificateArn)) })
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err := r.RemoveListenerCertificates(ctx, &elbv2api.RemoveListenerCertificatesInput{ListenerArn: &after.ListenerArn, Certificates: gone})
+	return err
 }
 
 func (r certificateResource) Read(_ context.Context, p *certificateProperties) error {
@@ -36,6 +54,9 @@ func (r certificateResource) Read(_ context.Context, p *certificateProperties) e
 	l, err := Listeners.Get(r.store.Snapshot(), ids[0])
 	if err != nil {
 		return store.ErrNotFound
+	}
+	if len(p.Certificates) > 0 { // an update may have changed them
+		ids = append(ids[:1], arns(p.Certificates)...)
 	}
 	p.ListenerArn, p.Certificates = l.ARN, nil
 	for _, id := range ids[1:] {

@@ -11,12 +11,11 @@ import (
 
 // ruleProperties are those of AWS::ElasticLoadBalancingV2::ListenerRule. Ref is the ARN.
 type ruleProperties struct {
-	ListenerArn string                   `cfn:"createOnly,required"`
+	ListenerArn string                   `cfn:"createOnly"`
 	Priority    *int32                   `cfn:"required"`
 	Conditions  []elbv2api.RuleCondition `cfn:"required"`
 	Actions     []elbv2api.Action        `cfn:"required"`
 	Transforms  []elbv2api.RuleTransform
-	Tags        []cfn.Tag
 	RuleArn     string `cfn:"id,readOnly"`
 	IsDefault   bool   `cfn:"readOnly"`
 }
@@ -26,7 +25,7 @@ type ruleResource struct{ *Service }
 func (r ruleResource) Create(ctx context.Context, p *ruleProperties) error {
 	req, _ := cfn.From(ctx)
 	out, err := r.CreateRule(ctx, &elbv2api.CreateRuleInput{
-		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagset.List[elbv2api.Tag](req.AllTags(p.Tags)),
+		ListenerArn: &p.ListenerArn, Priority: p.Priority, Conditions: p.Conditions, Actions: p.Actions, Transforms: p.Transforms, Tags: tagset.List[elbv2api.Tag](req.AllTags(nil)),
 	})
 	if err != nil {
 		return err
@@ -41,7 +40,6 @@ func (r ruleResource) Read(_ context.Context, p *ruleProperties) error {
 		return store.ErrNotFound
 	}
 	p.ListenerArn, p.Priority, p.Conditions, p.Actions, p.IsDefault = u.ListenerARN, new(int32(u.Priority)), u.Conditions, u.Actions, u.Default
-	p.Tags = cfn.TagsOf(u.Tags)
 	return nil
 }
 
@@ -53,10 +51,7 @@ func (r ruleResource) Update(ctx context.Context, before, after *ruleProperties)
 		}
 	}
 	_, err := r.ModifyRule(ctx, &elbv2api.ModifyRuleInput{RuleArn: &after.RuleArn, Conditions: after.Conditions, Actions: after.Actions, Transforms: after.Transforms})
-	if err != nil {
-		return err
-	}
-	return r.setTags(ctx, after.RuleArn, after.Tags)
+	return err
 }
 
 func (r ruleResource) Delete(ctx context.Context, p *ruleProperties) error {

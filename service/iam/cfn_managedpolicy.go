@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"time"
 
 	api "github.com/slipway-dev/slipway/api/iamapi"
 	"github.com/slipway-dev/slipway/kernel/store"
@@ -19,6 +20,12 @@ type managedProperties struct {
 	Groups            []string
 	PolicyID          string `json:"PolicyId" cfn:"readOnly"`
 	DefaultVersionID  string `json:"DefaultVersionId" cfn:"readOnly"`
+
+	AttachmentCount               int    `cfn:"readOnly"`
+	PermissionsBoundaryUsageCount int    `cfn:"readOnly"`
+	IsAttachable                  bool   `cfn:"readOnly"`
+	CreateDate                    string `cfn:"readOnly"`
+	UpdateDate                    string `cfn:"readOnly"`
 }
 
 func (p *managedProperties) holders() holders { return holders{p.Roles, p.Users, p.Groups} }
@@ -44,7 +51,8 @@ func (r managedResource) Create(ctx context.Context, p *managedProperties) error
 	if err != nil {
 		return err
 	}
-	p.PolicyArn, p.PolicyID, p.DefaultVersionID = row.ARN(), row.ID, row.Default
+	p.PolicyArn, p.PolicyID, p.DefaultVersionID, p.IsAttachable = row.ARN(), row.ID, row.Default, true
+	p.CreateDate, p.UpdateDate, p.AttachmentCount = row.Created.Format(time.RFC3339), row.Updated.Format(time.RFC3339), len(p.Roles)+len(p.Users)+len(p.Groups)
 	return p.holders().each(func(k Kind, name string) error { return r.s.attach(ctx, k, name, p.PolicyArn) })
 }
 
@@ -57,7 +65,8 @@ func (r managedResource) Read(ctx context.Context, p *managedProperties) error {
 	v, _ := row.Version(row.Default)
 	*p = managedProperties{
 		PolicyArn: row.ARN(), ManagedPolicyName: row.Name, Path: row.Path, Description: row.Description,
-		PolicyDocument: parsed(v.Document), PolicyID: row.ID, DefaultVersionID: row.Default,
+		PolicyDocument: parsed(v.Document), PolicyID: row.ID, DefaultVersionID: row.Default, IsAttachable: true,
+		CreateDate: row.Created.Format(time.RFC3339), UpdateDate: row.Updated.Format(time.RFC3339), AttachmentCount: attachments(snap, row.Account, row.ARN()),
 	}
 	for h := range Principals.By(snap, "policy", row.Account+" "+p.PolicyArn) {
 		switch h.Kind {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,7 +16,7 @@ type logGroupProps struct {
 	LogGroupName              string `cfn:"id,createOnly"`
 	RetentionInDays           *int
 	KmsKeyId                  string //nolint:revive // AWS's name
-	LogGroupClass             string `cfn:"createOnly"`
+	LogGroupClass             string
 	DeletionProtectionEnabled bool
 	Tags                      []cfn.Tag
 	Arn                       string `cfn:"readOnly"` // with ":*"
@@ -91,7 +92,11 @@ func (h logGroups) Read(ctx context.Context, p *logGroupProps) error {
 	return nil
 }
 
-func (h logGroups) Update(ctx context.Context, _, after *logGroupProps) error {
+// Update refuses another class: AWS documents that updates of it are not supported.
+func (h logGroups) Update(ctx context.Context, before, after *logGroupProps) error {
+	if cmp.Or(before.LogGroupClass, "STANDARD") != cmp.Or(after.LogGroupClass, "STANDARD") {
+		return errInvalid("Updates are not supported for property LogGroupClass of log group %s.", after.LogGroupName)
+	}
 	return h.apply(ctx, after)
 }
 

@@ -49,7 +49,7 @@ type unserved struct {
 	MetricsConfigurations            any
 	NotificationConfiguration        any
 	ObjectLockConfiguration          any
-	ObjectLockEnabled                *bool `cfn:"createOnly"`
+	ObjectLockEnabled                *bool
 	ReplicationConfiguration         any
 	WebsiteConfiguration             any
 }

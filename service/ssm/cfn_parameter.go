@@ -25,7 +25,7 @@ type parameterProperties struct {
 	Value          string `cfn:"required,attribute"`
 	Description    string
 	AllowedPattern string
-	DataType       string `cfn:"createOnly"`
+	DataType       string
 	Tier           string
 	Policies       string
 	Tags           map[string]string
@@ -117,7 +117,7 @@ func (r parameterResource) Update(ctx context.Context, before, after *parameterP
 
 // changed says whether an update needs a new version.
 func changed(a, b parameterProperties) bool {
-	return a.Value != b.Value || a.Description != b.Description || a.AllowedPattern != b.AllowedPattern || a.Tier != b.Tier || a.Policies != b.Policies
+	return a.Value != b.Value || a.Description != b.Description || a.AllowedPattern != b.AllowedPattern || a.Tier != b.Tier || a.DataType != b.DataType || a.Policies != b.Policies
 }
 
 func (r parameterResource) Delete(ctx context.Context, p *parameterProperties) error {
