@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,8 +64,36 @@ func (t *translation) cluster(c *xdsapi.Cluster) error {
 	if err != nil {
 		return fmt.Errorf("cluster %s: %w", c.GetName(), err)
 	}
+	if g.TLS != nil {
+		g.Targets = t.others(g.Targets)
+	}
 	t.cfg.Groups = append(t.cfg.Groups, g)
 	return nil
+}
+
+// others leaves out the task itself, if there are others: a connection to one's
+// own address is not intercepted (ECS, proxyConfiguration: what comes from
+// elsewhere is), so TLS would be begun with the application.
+func (t *translation) others(all []proxy.Target) []proxy.Target {
+	rest := slices.DeleteFunc(slices.Clone(all), func(target proxy.Target) bool {
+		at, err := netip.ParseAddrPort(target.Addr)
+		return err == nil && slices.Contains(t.own, at.Addr())
+	})
+	if !slices.ContainsFunc(rest, func(target proxy.Target) bool { return target.State == proxy.Healthy }) {
+		return all
+	}
+	return rest
+}
+
+// ownAddresses are those at which others reach this task.
+func ownAddresses() (own []netip.Addr) {
+	all, _ := net.InterfaceAddrs() // without them all targets are others
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLoopback() {
+			own = append(own, p.Addr().Unmap())
+		}
+	}
+	return own
 }
 
 // versionOf is the protocol that a cluster speaks. Peers that may agree by

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ type Sidecar struct {
 	failed  atomic.Bool // by POST /healthcheck/fail
 	closing atomic.Bool
 	help    []string
+	own     []netip.Addr
 	stop    context.CancelFunc
 
 	mu       sync.Mutex // guards what follows
@@ -79,7 +81,7 @@ func New(cfg Config) (*Sidecar, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Sidecar{
-		cfg: cfg, vault: newVault(), started: time.Now(), client: newClient(),
+		cfg: cfg, vault: newVault(), started: time.Now(), client: newClient(), own: ownAddresses(),
 		versions: map[string]map[string]string{}, names: map[string][]string{}, heard: map[string]bool{}, rejected: map[string]string{},
 	}
 	var access sync.Mutex
@@ -161,7 +163,7 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 	var cfg proxy.Config
 	var missing []string
 	if err == nil && !rotated { // else the vault has it, and nothing else is different
-		cfg, missing, err = translate(next, s.vault, s.names)
+		cfg, missing, err = translate(next, s.vault, s.names, s.own)
 	}
 	if err != nil {
 		s.rejected[typeURL] = err.Error()
@@ -177,7 +179,7 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 
 // apply serves the present state. The caller holds the lock.
 func (s *Sidecar) apply(ctx context.Context) {
-	cfg, missing, _ := translate(s.state, s.vault, s.names)
+	cfg, missing, _ := translate(s.state, s.vault, s.names, s.own)
 	s.serve(ctx, cfg, missing)
 }
 

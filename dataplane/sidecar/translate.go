@@ -3,6 +3,7 @@ package sidecar
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/slipway-dev/slipway/api/xdsapi"
@@ -16,6 +17,7 @@ type translation struct {
 	state   state
 	vault   *vault
 	names   map[string][]string // addresses by host name, as last resolved
+	own     []netip.Addr        // of this task
 	cfg     proxy.Config
 	missing []string
 	used    set // groups that routes name
@@ -23,8 +25,8 @@ type translation struct {
 
 // translate makes a configuration. Resources that cannot be served are named
 // in the error and left out; all others serve.
-func translate(s state, v *vault, names map[string][]string) (cfg proxy.Config, missing []string, err error) {
-	t := &translation{state: s, vault: v, names: names, used: set{}}
+func translate(s state, v *vault, names map[string][]string, own []netip.Addr) (cfg proxy.Config, missing []string, err error) {
+	t := &translation{state: s, vault: v, names: names, own: own, used: set{}}
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(s.clusters)) {
 		faults = append(faults, t.cluster(s.clusters[name]))
