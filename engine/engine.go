@@ -188,15 +188,14 @@ func (e *Engine) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	access := newAccessLog(dir("access"), e.log)
-	e.runners = append(e.runners, access.run)
 	balancers, err := elbv2.New(elbv2.Config{
 		Store: e.store, Log: e.log, Speed: e.set.Speed, Sockets: e.host, Network: e.node.network,
-		Host: e.set.HostAddress, HostPort: e.set.hostPort, AccessLog: access.write, CookieKey: key, Fronted: e.meshes.fronted,
+		Host: e.set.HostAddress, HostPort: e.set.hostPort, Deliver: e.deliver, CookieKey: key, Fronted: e.meshes.fronted,
 	})
 	if err != nil {
 		return err
 	}
+	e.runners = append(e.runners, balancers.DeliverLogs)
 	e.closers = append(e.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()

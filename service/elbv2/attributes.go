@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,7 +42,7 @@ var (
 		{key: "waf.fail_open.enabled", initial: "false"},
 		{key: "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", initial: "false"},
 		{key: "zonal_shift.config.enabled", initial: "false"},
-		{key: "connection_logs.s3.enabled", initial: "false"},
+		{key: "connection_logs.s3.enabled", initial: "false", pattern: `false`}, // the engine writes none
 		{key: "connection_logs.s3.bucket", pattern: `[a-z0-9.-]{0,63}`},
 		{key: "connection_logs.s3.prefix", pattern: `.*`},
 		{key: "ipv6.deny_all_igw_traffic", initial: "false"},
@@ -170,13 +171,23 @@ func (b LoadBalancer) attributes() []elbv2api.LoadBalancerAttribute {
 
 // ModifyLoadBalancerAttributes sets attributes.
 func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elbv2api.ModifyLoadBalancerAttributesInput) (*elbv2api.ModifyLoadBalancerAttributesOutput, error) {
-	return update(s, func(tx *store.Tx) (*elbv2api.ModifyLoadBalancerAttributesOutput, error) {
-		b, err := balancer(tx, scopeOf(ctx), val(in.LoadBalancerArn))
-		if err != nil {
-			return nil, err
+	given := pairs(in.Attributes, func(a elbv2api.LoadBalancerAttribute) (*string, *string) { return a.Key, a.Value })
+	changed := func(r store.Reader) (LoadBalancer, error) {
+		b, err := balancer(r, scopeOf(ctx), val(in.LoadBalancerArn))
+		if err == nil {
+			b.Attributes, err = changeAttributes(balancerAttributes, b.Attributes, given)
 		}
-		b.Attributes, err = changeAttributes(balancerAttributes, b.Attributes,
-			pairs(in.Attributes, func(a elbv2api.LoadBalancerAttribute) (*string, *string) { return a.Key, a.Value }))
+		return b, err
+	}
+	b, err := changed(s.store.Snapshot())
+	if err == nil && slices.ContainsFunc(given, func(p [2]string) bool { return strings.HasPrefix(p[0], "access_logs.") }) {
+		err = s.checkLogs(ctx, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return update(s, func(tx *store.Tx) (*elbv2api.ModifyLoadBalancerAttributesOutput, error) {
+		b, err := changed(tx)
 		if err != nil {
 			return nil, err
 		}

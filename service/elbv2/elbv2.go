@@ -31,6 +31,7 @@ import (
 	"github.com/slipway-dev/slipway/kernel/cfn"
 	"github.com/slipway-dev/slipway/kernel/loop"
 	"github.com/slipway-dev/slipway/kernel/store"
+	"github.com/slipway-dev/slipway/service/s3"
 )
 
 // Sockets opens listeners on the host; *sandbox.Host is one. A listener that
@@ -72,9 +73,9 @@ type Config struct {
 	// Speed divides health-check intervals, timeouts, slow start and
 	// deregistration delay: the engine's clock speed. Default 1.
 	Speed float64
-	// AccessLog gets the access log lines of load balancers whose attribute
-	// access_logs.s3.enabled is true, newline included. May be nil.
-	AccessLog func(loadBalancerARN string, line []byte)
+	// Deliver puts the access logs of load balancers into their buckets. nil:
+	// there are none, whatever their attributes.
+	Deliver func(ctx context.Context, d s3.Delivery) error
 	// Fronted reports whether a port of an address in a VPC is a mesh's proxy,
 	// whose word is taken for that a request has reached no application: it is
 	// sent to another target. May be nil.
@@ -86,11 +87,12 @@ type Config struct {
 
 // Service is the service. Close it after its loops have ended.
 type Service struct {
-	store *store.Store
-	log   *slog.Logger
-	cfg   Config
-	api   *awsapi.Service
-	proxy *proxy.Server
+	store  *store.Store
+	log    *slog.Logger
+	cfg    Config
+	api    *awsapi.Service
+	proxy  *proxy.Server
+	access *accessLogs
 
 	configured *store.Revision // that the proxy has; nil: look at everything. The configuration loop's
 
@@ -121,9 +123,10 @@ func New(c Config) (*Service, error) {
 		store: c.Store, log: c.Log, cfg: c, api: awsapi.NewService("elbv2"),
 		probes: map[string]*probing{}, faults: map[string]string{}, issued: map[string]tls.Certificate{},
 	}
+	s.access = newAccessLogs(s)
 	var err error
 	s.proxy, err = proxy.New(proxy.Options{
-		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: c.AccessLog, Log: c.Log, CookieKey: c.CookieKey, Vouch: s.vouch(),
+		Listen: s.listen, Unlisten: s.unlisten, Dial: s.dial, AccessLog: s.access.write, Log: c.Log, CookieKey: c.CookieKey, Vouch: s.vouch(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the load balancers' proxy: %w", err)

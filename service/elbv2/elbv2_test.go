@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/ec2"
 	"github.com/slipway-dev/slipway/service/elbv2"
+	"github.com/slipway-dev/slipway/service/iam"
+	"github.com/slipway-dev/slipway/service/s3"
 )
 
 var scope = arn.Scope{Account: "123456789012", Region: "us-east-1"}
@@ -87,7 +90,7 @@ func (n network) Dialer(_ string, source netip.Addr) func(context.Context, strin
 
 func newWorld(t *testing.T, change ...func(*elbv2.Config)) *world {
 	w := &world{t: t, hosts: map[string]string{}, tasks: map[string]string{}, taken: map[string]bool{}}
-	st, err := store.Open(store.Config{}, append(elbv2.Tables(), ec2.Tables()...)...)
+	st, err := store.Open(store.Config{}, slices.Concat(elbv2.Tables(), ec2.Tables(), s3.Tables(), iam.Tables())...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // Access is what a caller wants to do with a resource that has a policy of its
 // own, such as a bucket.
 type Access struct {
-	Caller   string // ARN of a root, a user or a role's session; empty: nobody signed
+	Caller   string // ARN of a root, a user or a role's session, or the name of a service of AWS; empty: nobody signed
 	Action   string // "s3:GetObject"
 	Resource string // ARN
 	Owner    string // account that the resource belongs to
@@ -54,11 +54,11 @@ func Decide(r store.Reader, a Access) error {
 	}
 	none := fmt.Sprintf("because no identity-based policy allows the %s action", a.Action)
 	switch {
-	case a.Caller == "":
+	case a.Caller == "", p.kind == "Service": // who have no policies of their own
 		if onResource == allowed {
 			return nil
 		}
-		return refuse("")
+		return refuse(fmt.Sprintf("because no resource-based policy allows the %s action", a.Action))
 	case p.account != a.Owner:
 		if onResource != allowed && !byAccount {
 			return refuse(fmt.Sprintf("because no resource-based policy allows the %s action", a.Action))
@@ -95,6 +95,10 @@ type who struct {
 // callerOf reads a caller's ARN and finds the user or role behind it.
 func callerOf(r store.Reader, text string) who {
 	w := who{text: text, kind: "Anonymous"}
+	if strings.HasSuffix(text, ".amazonaws.com") {
+		w.kind = "Service"
+		return w
+	}
 	a, err := arn.Parse(text)
 	if err != nil {
 		return w
@@ -196,14 +200,15 @@ func decideResource(text string, w who, q Request, keys map[string]string) (v ve
 // account.
 func (s statement) names(w who) (direct, account bool) {
 	if s.NotPrincipal != nil {
-		d, a := principals(s.NotPrincipal).match(w)
+		d, a := principals(s.NotPrincipal, w.kind).match(w)
 		return !d && !a, false
 	}
-	return principals(s.Principal).match(w)
+	return principals(s.Principal, w.kind).match(w)
 }
 
-// principals are the names in a Principal element; "*" is everybody.
-func principals(raw json.RawMessage) (p names) {
+// principals are the names in a Principal element that are of a kind of
+// callers; "*" is everybody.
+func principals(raw json.RawMessage, kind string) (p names) {
 	var star string
 	if json.Unmarshal(raw, &star) == nil {
 		return names{star}
@@ -211,6 +216,10 @@ func principals(raw json.RawMessage) (p names) {
 	var byKind map[string]json.RawMessage
 	if json.Unmarshal(raw, &byKind) != nil {
 		return nil
+	}
+	if kind == "Service" {
+		all, _ := words(byKind["Service"])
+		return all
 	}
 	all, _ := words(byKind["AWS"])
 	return all
@@ -224,6 +233,8 @@ func (n names) match(w who) (direct, account bool) {
 		switch {
 		case name == "*":
 			direct = true
+		case w.kind == "Service":
+			direct = direct || name == w.text
 		case w.account == "":
 		case name == w.account || name == root:
 			account = true
@@ -244,7 +255,7 @@ func Public(text string) bool {
 		return false
 	}
 	return slices.ContainsFunc(d.Statements, func(s statement) bool {
-		return s.Effect == "Allow" && (s.NotPrincipal != nil || slices.Contains(principals(s.Principal), "*")) && !s.limited()
+		return s.Effect == "Allow" && (s.NotPrincipal != nil || slices.Contains(principals(s.Principal, ""), "*")) && !s.limited()
 	})
 }
 
