@@ -35,7 +35,7 @@ func TestRollbackOfWhatWasLeft(t *testing.T) {
 		if !stands {
 			before = nil
 		}
-		for n := range rapid.IntRange(0, 1).Draw(t, "updates") {
+		for n := range rapid.IntRange(0, 3).Draw(t, "updates") {
 			next, ids := graph(t, fmt.Sprint("update ", n))
 			verb := rapid.SampledFrom([]string{"create", "update", "settle"}).Draw(t, "verb")
 			d.cloud.fails = map[string]string{verb + " " + rapid.SampledFrom(ids).Draw(t, "victim"): "scripted"}
