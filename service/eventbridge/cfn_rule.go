@@ -14,7 +14,10 @@ import (
 
 // Resources are the CloudFormation types of this service.
 func (s *Service) Resources() []cfn.Type {
-	return []cfn.Type{cfn.Of[ruleProperties]("AWS::Events::Rule", ruleResource{s})}
+	return []cfn.Type{
+		cfn.Of[ruleProperties]("AWS::Events::Rule", ruleResource{s}),
+		cfn.Of[busProperties]("AWS::Events::EventBus", busResource{s}),
+	}
 }
 
 type ruleProperties struct {
@@ -120,7 +123,7 @@ func (r ruleResource) Create(ctx context.Context, p *ruleProperties) error {
 	if given == "" {
 		p.Name = q.Name(64)
 	}
-	if have, err := Rules.Get(r.s.Store.Snapshot(), ruleKey(scope(ctx), p.Name)); err == nil && !q.Owns(have.Tags) {
+	if have, err := Rules.Get(r.s.Store.Snapshot(), ruleKey(scope(ctx), rulePath(busName(&p.EventBusName), p.Name))); err == nil && !q.Owns(have.Tags) {
 		p.Name = given
 		return fault("AlreadyExists", "%s already exists.", have.Name)
 	}
@@ -160,7 +163,7 @@ func (r ruleResource) apply(ctx context.Context, p *ruleProperties) error {
 	for _, t := range p.Targets {
 		targets = append(targets, t.target())
 	}
-	p.Arn = ruleARN(scope(ctx), p.Name)
+	p.Arn = ruleARN(scope(ctx), rulePath(busName(&p.EventBusName), p.Name))
 	return r.s.change(ctx, &p.Name, opt(p.EventBusName), func(row *Rule) error {
 		if len(targets) > maxTargets {
 			return fault("LimitExceededException", "The requested resource exceeds the maximum number allowed.")

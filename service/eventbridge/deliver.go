@@ -102,7 +102,7 @@ func (s *Service) bring(ctx context.Context, r Rule, t api.Target, d Delivery) e
 		return err
 	}
 	if group, ok := strings.CutPrefix(a.Resource, "log-group:"); ok {
-		return s.write(ctx, a.Scope(), strings.TrimSuffix(group, ":*"), d, text)
+		return s.write(ctx, a.Scope(), strings.TrimSuffix(group, ":*"), r, d, text)
 	}
 	if name, ok := strings.CutPrefix(a.Resource, "automation-definition/"); ok {
 		name, _, _ = strings.Cut(name, ":")
@@ -124,7 +124,7 @@ func session(in arn.Scope, t api.Target) awsapi.Caller {
 
 // write adds a line to a stream that has the rule's name. What a transformer
 // makes of the form {"timestamp", "message"} says time and text of the line.
-func (s *Service) write(ctx context.Context, in arn.Scope, group string, d Delivery, text string) error {
+func (s *Service) write(ctx context.Context, in arn.Scope, group string, r Rule, d Delivery, text string) error {
 	line := logs.Event{Timestamp: d.Since.UnixMilli(), Message: text}
 	var own struct {
 		Timestamp *int64
@@ -133,7 +133,7 @@ func (s *Service) write(ctx context.Context, in arn.Scope, group string, d Deliv
 	if json.Unmarshal([]byte(text), &own) == nil && own.Timestamp != nil && own.Message != nil {
 		line = logs.Event{Timestamp: *own.Timestamp, Message: *own.Message}
 	}
-	return s.Lines.Write(ctx, in, group, d.Rule, false, []logs.Event{line})
+	return s.Lines.Write(ctx, in, group, r.Name, false, []logs.Event{line})
 }
 
 // run starts tasks as the target's role. What is given as input are overrides.

@@ -6,8 +6,8 @@ func fault(code, format string, args ...any) error { return awsapi.Errorf(code, 
 
 func invalid(format string, args ...any) error { return fault("ValidationException", format, args...) }
 
-func errNoRule(name string) error {
-	return fault("ResourceNotFoundException", "Rule %s does not exist on EventBus %s.", name, defaultBus)
+func errNoRule(name, bus string) error {
+	return fault("ResourceNotFoundException", "Rule %s does not exist on EventBus %s.", name, bus)
 }
 
 func errNoBus(name string) error {

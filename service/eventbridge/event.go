@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	api "github.com/slipway-dev/slipway/api/eventsapi"
 	"github.com/slipway-dev/slipway/kernel/arn"
+	"github.com/slipway-dev/slipway/kernel/awsapi"
 	"github.com/slipway-dev/slipway/kernel/store"
 	"github.com/slipway-dev/slipway/service/eventbridge/pattern"
 )
@@ -59,13 +61,13 @@ func encode(e happening) (string, error) {
 	return string(text), nil
 }
 
-// publish sends an event to the targets of every rule that matches it.
-func publish(tx *store.Tx, sc arn.Scope, e happening) error {
+// publish sends an event to the targets of every rule of a bus that matches it.
+func publish(tx *store.Tx, b Bus, e happening) error {
 	text, err := encode(e)
 	if err != nil {
 		return err
 	}
-	for r := range Rules.List(tx, ruleKey(sc, "")) {
+	for _, r := range rulesOf(tx, b, "") {
 		if r.Disabled || r.Pattern == "" {
 			continue
 		}
@@ -79,9 +81,9 @@ func publish(tx *store.Tx, sc arn.Scope, e happening) error {
 // send puts an event on its way to all targets of a rule.
 func send(tx *store.Tx, r Rule, id, event string) {
 	for _, t := range r.Targets {
-		sum := sha256.Sum256([]byte(r.Name + "\x00" + *t.Id))
+		sum := sha256.Sum256([]byte(r.path() + "\x00" + *t.Id))
 		Deliveries.Put(tx, Delivery{
-			Scope: r.Scope, ID: id + "/" + hex.EncodeToString(sum[:8]), Rule: r.Name, Target: *t.Id, Event: event, Since: now(),
+			Scope: r.Scope, ID: id + "/" + hex.EncodeToString(sum[:8]), Rule: r.path(), Target: *t.Id, Event: event, Since: now(),
 		})
 	}
 }
@@ -95,12 +97,17 @@ func (s *Service) PutEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 	if val(in.EndpointId) != "" {
 		return nil, invalid("EndpointId is not supported by this engine yet.")
 	}
-	sc := scope(ctx)
+	sc, snap := scope(ctx), s.Store.Snapshot()
 	out := &api.PutEventsOutput{Entries: []api.PutEventsResultEntry{}}
 	var good []happening
+	var buses []Bus // of each of them
 	failed := int32(0)
 	for _, entry := range in.Entries {
-		if code, why := entryFault(sc, entry); code != "" {
+		b, err := s.target(ctx, snap, entry.EventBusName)
+		if errors.Is(err, &awsapi.Error{Code: "AccessDeniedException"}) {
+			return nil, err
+		}
+		if code, why := entryFault(entry, err); code != "" {
 			failed++
 			out.Entries = append(out.Entries, api.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: &why})
 			continue
@@ -110,13 +117,13 @@ func (s *Service) PutEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 			at = *entry.Time
 		}
 		e := newEvent(sc, *entry.Source, *entry.DetailType, at, json.RawMessage(*entry.Detail), entry.Resources...)
-		good = append(good, e)
+		good, buses = append(good, e), append(buses, b)
 		out.Entries = append(out.Entries, api.PutEventsResultEntry{EventId: &e.ID})
 	}
 	out.FailedEntryCount = &failed
 	return out, s.Store.Update(func(tx *store.Tx) error {
-		for _, e := range good {
-			if err := publish(tx, sc, e); err != nil {
+		for i, e := range good {
+			if err := publish(tx, buses[i], e); err != nil {
 				return err
 			}
 		}
@@ -124,8 +131,8 @@ func (s *Service) PutEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 	})
 }
 
-// entryFault is the code and text of what is wrong with an entry.
-func entryFault(sc arn.Scope, e api.PutEventsRequestEntry) (code, why string) {
+// entryFault is the code and text of what is wrong with an entry, whose bus may be missing.
+func entryFault(e api.PutEventsRequestEntry, noBus error) (code, why string) {
 	const bad = "InvalidArgument"
 	var object map[string]json.RawMessage
 	switch {
@@ -141,8 +148,8 @@ func entryFault(sc arn.Scope, e api.PutEventsRequestEntry) (code, why string) {
 		return bad, "Total size of the entry exceeds 262144 bytes."
 	case json.Unmarshal([]byte(*e.Detail), &object) != nil || object == nil:
 		return "MalformedDetail", "Detail is malformed."
-	case checkBus(sc, e.EventBusName) != nil:
-		return "ResourceNotFoundException", errNoBus(*e.EventBusName).Error()
+	case noBus != nil:
+		return "ResourceNotFoundException", noBus.Error()
 	}
 	return "", ""
 }

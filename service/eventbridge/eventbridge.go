@@ -1,4 +1,4 @@
-// Package eventbridge is Amazon EventBridge: rules on the default event bus,
+// Package eventbridge is Amazon EventBridge: rules on event buses,
 // which match events by patterns (package pattern) or fire on a schedule, and
 // bring them to their targets.
 //
@@ -66,7 +66,7 @@ func New(c Config) *Service {
 }
 
 // Tables are the rows of this service.
-func Tables() []store.Schema { return []store.Schema{Rules, Deliveries, observations} }
+func Tables() []store.Schema { return []store.Schema{Rules, Buses, Deliveries, observations} }
 
 func scope(ctx context.Context) arn.Scope { return awsapi.CallerOf(ctx).Scope }
 

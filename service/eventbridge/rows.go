@@ -8,13 +8,14 @@ import (
 	"github.com/slipway-dev/slipway/kernel/store"
 )
 
-// defaultBus is the only event bus.
+// defaultBus is the bus that every account has, to which AWS services tell what happens.
 const defaultBus = "default"
 
 // Rule says which events go where.
 type Rule struct {
 	Scope       arn.Scope
 	Name        string
+	Bus         string // empty: the default one
 	Pattern     string // JSON, or empty
 	Schedule    string // rate(...) or cron(...), or empty
 	Disabled    bool
@@ -28,20 +29,38 @@ type Rule struct {
 }
 
 // ARN of the rule.
-func (r Rule) ARN() string { return ruleARN(r.Scope, r.Name) }
+func (r Rule) ARN() string { return ruleARN(r.Scope, r.path()) }
 
-func ruleARN(s arn.Scope, name string) string { return s.ARN("events", "rule/"+name) }
+func (r Rule) bus() string {
+	if r.Bus == "" {
+		return defaultBus
+	}
+	return r.Bus
+}
 
-// Rules are keyed by name.
-var Rules = store.NewTable("eventbridge/rule", func(r Rule) string { return ruleKey(r.Scope, r.Name) })
+// path is how keys and ARNs name the rule.
+func (r Rule) path() string { return rulePath(r.Bus, r.Name) }
 
-func ruleKey(s arn.Scope, name string) string { return s.Key("rule", name) }
+// rulePath is the name of a rule of the default bus, or "bus/name".
+func rulePath(bus, name string) string {
+	if bus == "" || bus == defaultBus {
+		return name
+	}
+	return bus + "/" + name
+}
+
+func ruleARN(s arn.Scope, path string) string { return s.ARN("events", "rule/"+path) }
+
+// Rules are keyed by path.
+var Rules = store.NewTable("eventbridge/rule", func(r Rule) string { return ruleKey(r.Scope, r.path()) })
+
+func ruleKey(s arn.Scope, path string) string { return s.Key("rule", path) }
 
 // Delivery is an event that is on its way to a target.
 type Delivery struct {
 	Scope    arn.Scope
 	ID       string // of the event, rule and target
-	Rule     string
+	Rule     string // its path
 	Target   string // id
 	Event    string // JSON
 	Since    time.Time

@@ -17,18 +17,10 @@ const (
 	maxPage  = 100
 )
 
-// checkBus: there is the default event bus alone.
-func checkBus(s arn.Scope, name *string) error {
-	if n := val(name); n != "" && n != defaultBus && n != s.ARN("events", "event-bus/"+defaultBus) {
-		return errNoBus(n)
-	}
-	return nil
-}
-
 // PutRule makes a rule, or changes one. Its targets stay.
 func (s *Service) PutRule(ctx context.Context, in *api.PutRuleInput) (*api.PutRuleOutput, error) {
 	sc := scope(ctx)
-	if err := checkRule(sc, in); err != nil {
+	if err := checkRule(in); err != nil {
 		return nil, err
 	}
 	tags, err := retagged(ctx, nil, in.Tags)
@@ -36,19 +28,25 @@ func (s *Service) PutRule(ctx context.Context, in *api.PutRuleInput) (*api.PutRu
 		return nil, err
 	}
 	err = s.Store.Update(func(tx *store.Tx) error {
-		r, err := Rules.Get(tx, ruleKey(sc, *in.Name))
+		b, err := findBus(tx, sc, in.EventBusName)
 		if err != nil {
-			n := 0
-			for range Rules.List(tx, ruleKey(sc, "")) {
-				n++
-			}
-			if n >= maxRules {
+			return err
+		}
+		if b.Name != defaultBus && val(in.ScheduleExpression) != "" {
+			return invalid("ScheduleExpression is supported only on the default event bus.")
+		}
+		r, err := Rules.Get(tx, ruleKey(sc, rulePath(b.Name, *in.Name)))
+		if err != nil {
+			if len(rulesOf(tx, b, "")) >= maxRules {
 				return fault("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 			}
-			if n == 0 {
+			if !ruled(tx, sc) {
 				baseline(tx, sc)
 			}
 			r = Rule{Scope: sc, Name: *in.Name, Creator: sc.Account, Tags: tags} // tags of a rule that is there are left alone
+			if b.Name != defaultBus {
+				r.Bus = b.Name
+			}
 		}
 		if schedule := val(in.ScheduleExpression); schedule != r.Schedule || r.Since.IsZero() {
 			r.Schedule, r.Since = schedule, now()
@@ -58,13 +56,10 @@ func (s *Service) PutRule(ctx context.Context, in *api.PutRuleInput) (*api.PutRu
 		Rules.Put(tx, r)
 		return nil
 	})
-	return &api.PutRuleOutput{RuleArn: new(ruleARN(sc, *in.Name))}, err
+	return &api.PutRuleOutput{RuleArn: new(ruleARN(sc, rulePath(busName(in.EventBusName), *in.Name)))}, err
 }
 
-func checkRule(sc arn.Scope, in *api.PutRuleInput) error {
-	if err := checkBus(sc, in.EventBusName); err != nil {
-		return err
-	}
+func checkRule(in *api.PutRuleInput) error {
 	if val(in.EventPattern) == "" && val(in.ScheduleExpression) == "" {
 		return invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
@@ -83,12 +78,13 @@ func checkRule(sc arn.Scope, in *api.PutRuleInput) error {
 
 // rule finds a rule.
 func rule(r store.Reader, s arn.Scope, name, bus *string) (Rule, error) {
-	if err := checkBus(s, bus); err != nil {
+	b, err := findBus(r, s, bus)
+	if err != nil {
 		return Rule{}, err
 	}
-	found, err := Rules.Get(r, ruleKey(s, val(name)))
+	found, err := Rules.Get(r, ruleKey(s, rulePath(b.Name, val(name))))
 	if err != nil {
-		return found, errNoRule(val(name))
+		return found, errNoRule(val(name), b.Name)
 	}
 	return found, nil
 }
@@ -129,11 +125,12 @@ func (s *Service) DisableRule(ctx context.Context, in *api.DisableRuleInput) (*a
 
 // DeleteRule removes a rule without targets; one that is gone is no error.
 func (s *Service) DeleteRule(ctx context.Context, in *api.DeleteRuleInput) (*api.DeleteRuleOutput, error) {
-	if err := checkBus(scope(ctx), in.EventBusName); err != nil {
-		return nil, err
-	}
 	return nil, s.Store.Update(func(tx *store.Tx) error {
-		r, err := Rules.Get(tx, ruleKey(scope(ctx), *in.Name))
+		b, err := findBus(tx, scope(ctx), in.EventBusName)
+		if err != nil {
+			return err
+		}
+		r, err := Rules.Get(tx, ruleKey(scope(ctx), rulePath(b.Name, *in.Name)))
 		if err != nil {
 			return nil
 		}
@@ -160,19 +157,18 @@ func (s *Service) DescribeRule(ctx context.Context, in *api.DescribeRuleInput) (
 	}
 	return &api.DescribeRuleOutput{
 		Name: &r.Name, Arn: new(r.ARN()), EventPattern: opt(r.Pattern), ScheduleExpression: opt(r.Schedule), State: r.state(),
-		Description: opt(r.Description), RoleArn: opt(r.Role), EventBusName: new(defaultBus), CreatedBy: &r.Creator,
+		Description: opt(r.Description), RoleArn: opt(r.Role), EventBusName: new(r.bus()), CreatedBy: &r.Creator,
 	}, nil
 }
 
 // ListRules lists rules by the beginning of their name.
 func (s *Service) ListRules(ctx context.Context, in *api.ListRulesInput) (*api.ListRulesOutput, error) {
-	if err := checkBus(scope(ctx), in.EventBusName); err != nil {
+	snap := s.Store.Snapshot()
+	b, err := findBus(snap, scope(ctx), in.EventBusName)
+	if err != nil {
 		return nil, err
 	}
-	var all []Rule
-	for r := range Rules.List(s.Store.Snapshot(), ruleKey(scope(ctx), val(in.NamePrefix))) {
-		all = append(all, r)
-	}
+	all := rulesOf(snap, b, val(in.NamePrefix))
 	page, next, err := awsapi.Page(all, Rules.Key, in.NextToken, int(val(in.Limit)), maxPage)
 	if err != nil {
 		return nil, err
@@ -181,7 +177,7 @@ func (s *Service) ListRules(ctx context.Context, in *api.ListRulesInput) (*api.L
 	for _, r := range page {
 		out.Rules = append(out.Rules, api.Rule{
 			Name: &r.Name, Arn: new(r.ARN()), EventPattern: opt(r.Pattern), ScheduleExpression: opt(r.Schedule), State: r.state(),
-			Description: opt(r.Description), RoleArn: opt(r.Role), EventBusName: new(defaultBus),
+			Description: opt(r.Description), RoleArn: opt(r.Role), EventBusName: new(r.bus()),
 		})
 	}
 	return out, nil

@@ -158,7 +158,7 @@ func (s *Service) look(ctx context.Context, key string) (time.Duration, error) {
 				observations.Put(tx, now.observed)
 			}
 			for _, e := range events {
-				if err := publish(tx, in, e); err != nil {
+				if err := publish(tx, Bus{Scope: in, Name: defaultBus}, e); err != nil {
 					return err
 				}
 			}

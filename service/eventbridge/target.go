@@ -161,11 +161,13 @@ func (s *Service) RemoveTargets(ctx context.Context, in *api.RemoveTargetsInput)
 
 // ListRuleNamesByTarget lists the rules that have a target.
 func (s *Service) ListRuleNamesByTarget(ctx context.Context, in *api.ListRuleNamesByTargetInput) (*api.ListRuleNamesByTargetOutput, error) {
-	if err := checkBus(scope(ctx), in.EventBusName); err != nil {
+	snap := s.Store.Snapshot()
+	b, err := findBus(snap, scope(ctx), in.EventBusName)
+	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for r := range Rules.List(s.Store.Snapshot(), ruleKey(scope(ctx), "")) {
+	for _, r := range rulesOf(snap, b, "") {
 		if slices.ContainsFunc(r.Targets, func(t api.Target) bool { return *t.Arn == *in.TargetArn }) {
 			names = append(names, r.Name)
 		}
