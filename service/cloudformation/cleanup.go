@@ -33,6 +33,9 @@ func (p *progress) cleanup() error {
 	if busy || p.nestedBusy() {
 		return nil
 	}
+	if p.sweepCircle() {
+		return p.cleanup()
+	}
 	switch {
 	case p.op.Reverted:
 		p.finish("UPDATE_ROLLBACK_COMPLETE", "")
@@ -83,6 +86,24 @@ func (p *progress) sweep(r Resource, keep bool) bool {
 	return true
 }
 
+// sweepCircle begins with what is left when everything is blocked: versions that depend on each other in a circle, of which none can be the first. What is in
+// use waits for the others. It reports whether there was anything.
+func (p *progress) sweepCircle() bool {
+	found := false
+	for _, id := range slices.Clone(p.order) {
+		switch r := p.rows[id]; {
+		case r.Step != "":
+		case !p.keep[id]:
+			p.remove(r)
+			found = true
+		case len(r.Doomed) > 0:
+			p.discard(r)
+			found = true
+		}
+	}
+	return found
+}
+
 // discard starts the deletion of the doomed versions of a resource that stays.
 func (p *progress) discard(r Resource) {
 	kept := slices.Clone(r.Doomed)
@@ -123,7 +144,8 @@ func (p *progress) blocked(r Resource) bool {
 		if p.keep[id] && other.Origin == Replaced && other.Before != nil && slices.Contains(other.Before.DependsOn, r.LogicalID) {
 			return true
 		}
-		if !p.keep[id] && slices.Contains(other.DependsOn, r.LogicalID) && other.Status != "DELETE_COMPLETE" && other.Status != "DELETE_SKIPPED" && other.Status != "DELETE_FAILED" {
+		// Another that goes may be as it was before an update that failed: all that it ever was counts.
+		if !p.keep[id] && other.uses(r.LogicalID) && other.Status != "DELETE_COMPLETE" && other.Status != "DELETE_SKIPPED" && other.Status != "DELETE_FAILED" {
 			return true
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	api "github.com/slipway-dev/slipway/api/cloudformationapi"
 )
 
-// TestRollbackOfWhatWasLeft: when an update failed and was left as it was, RollbackStack brings back what stood before, crashes or not. A second one on
-// top of it that replaces a resource again may still lose sight of the version between (one of some hundred cases).
+// TestRollbackOfWhatWasLeft: however many updates failed and were left as they were, one on top of the other, RollbackStack brings back what stood before them,
+// crashes or not; and one of them that succeeds leaves nothing over.
 func TestRollbackOfWhatWasLeft(t *testing.T) {
 	dir := t.TempDir()
 	run := 0

@@ -12,6 +12,9 @@ type Limits struct {
 	Bytes, Resources, Parameters, Outputs, Mappings int
 }
 
+// longestDescription is the quota of a template's description, in bytes.
+const longestDescription = 1024
+
 // Quotas are AWS's own limits: a template in S3 may have 1 MB.
 var Quotas = Limits{Bytes: 1_000_000, Resources: 500, Parameters: 200, Outputs: 200, Mappings: 200}
 
@@ -74,6 +77,9 @@ func (t *Template) sections(root *Node, limits Limits) error {
 			err = t.version(e.Value)
 		case "Description":
 			t.Description, err = text(e.Value, "Template format error: Every Description member must be a string.")
+			if err == nil && len(t.Description) > longestDescription {
+				err = fail(e.Value, "Template format error: 'Description' length is greater than %d.", longestDescription)
+			}
 		case "Metadata":
 			t.Metadata = e.Value
 		case "Transform":

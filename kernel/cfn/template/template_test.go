@@ -180,6 +180,12 @@ func TestQuotas(t *testing.T) {
 	if want := "Template format error: Number of resources, 501, is greater than maximum allowed, 500"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	for n, want := range map[int]string{1024: "", 1025: "Template format error: 'Description' length is greater than 1024."} {
+		_, err := Parse("Description: "+strings.Repeat("d", n)+"\nResources: {A: {Type: T}}\n", Limits{})
+		if (err == nil) != (want == "") || (err != nil && err.Error() != want) {
+			t.Errorf("a description of %d bytes: %v", n, err)
+		}
+	}
 	if _, err := Parse(strings.Repeat(" ", 1_000_001), Limits{}); err == nil || err.Error() != "Template may not exceed 1000000 bytes in size." {
 		t.Errorf("got %v", err)
 	}
