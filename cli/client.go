@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,24 @@ func (a *app) access() (access, error) {
 	return c, nil
 }
 
+// reach is access to the engine of the state directory, or, where none has
+// ever run, to the one that the environment names as for other clients of AWS:
+// in a container, say.
+func (a *app) reach() (access, error) {
+	c, err := a.access()
+	if coded, ok := errors.AsType[*codedError](err); !ok || coded.code != exitNoEngine {
+		return c, err
+	}
+	named := access{
+		Endpoint: strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL"), "/"), Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+	}
+	if named.Endpoint == "" || named.AccessKey == "" || named.SecretKey == "" {
+		return c, err
+	}
+	return named, nil
+}
+
 // client of the engine's API.
 type client struct {
 	*awsapi.Client
@@ -60,7 +79,7 @@ type client struct {
 }
 
 func (a *app) client() (*client, error) {
-	c, err := a.access()
+	c, err := a.reach()
 	if err != nil {
 		return nil, err
 	}

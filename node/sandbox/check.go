@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Finding is one thing a sandbox needs or would like of the machine.
@@ -26,7 +29,26 @@ func Check() []Finding {
 	if os.Geteuid() != 0 {
 		out = append(out, findingsIDs()...)
 	}
-	return append(out, findingNamespaces(), findingLimits())
+	return append(out, findingNamespaces(), findingEntry(os.ReadFile, os.Geteuid() != 0), findingLimits())
+}
+
+// findingEntry says whether processes can be put into containers that run, as
+// health checks are. The kernel wants who enters to be allowed to trace whom
+// it enters to (ptrace(2), "Ptrace access mode checking"). Who makes the
+// sandbox in a user namespace has every capability there.
+func findingEntry(readFile func(string) ([]byte, error), rootless bool) Finding {
+	f := Finding{Name: "entry", Required: true, OK: true, Detail: "containers can be entered"}
+	status, err := readFile("/proc/self/status")
+	if err != nil || rootless {
+		return f
+	}
+	held, err := strconv.ParseUint(statusField(string(status), "CapEff"), 16, 64)
+	if err == nil && held&(1<<unix.CAP_SYS_PTRACE) == 0 {
+		f.OK = false
+		f.Detail = "containers cannot be entered, not even by their health checks, without the capability SYS_PTRACE"
+		f.Fix = "start the surrounding container with --privileged or --cap-add SYS_PTRACE, or the engine with --simulated"
+	}
+	return f
 }
 
 func findingRunc() Finding {
@@ -121,7 +143,7 @@ func findingLimits() Finding {
 // explain replaces the kernel's words for a failed sandbox by what to do.
 func explain(err error) error {
 	for _, f := range Check() {
-		if f.Required && !f.OK && f.Name != "runc" {
+		if f.Required && !f.OK && f.Name != "runc" && f.Name != "entry" {
 			return fmt.Errorf("%w (%w)", f.err(), err)
 		}
 	}

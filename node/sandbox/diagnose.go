@@ -25,7 +25,7 @@ func diagnose(cause error, readFile func(string) ([]byte, error), rootless bool)
 	case rootless && is("/proc/sys/user/max_user_namespaces", "0"):
 		f.Detail = "user namespaces are switched off (user.max_user_namespaces is 0)"
 		f.Fix = "sudo sysctl -w user.max_user_namespaces=15000, or start the engine as root"
-	case rootless && noNewPrivs(value("/proc/self/status")):
+	case rootless && statusField(value("/proc/self/status"), "NoNewPrivs") == "1":
 		f.Detail = "this process may gain no privileges (no_new_privs), so newuidmap does nothing"
 		f.Fix = "start the engine without NoNewPrivileges (systemd) or --security-opt no-new-privileges (Docker)"
 	case rootless && is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"):
@@ -44,13 +44,14 @@ func diagnose(cause error, readFile func(string) ([]byte, error), rootless bool)
 	return f
 }
 
-func noNewPrivs(status string) bool {
+// statusField is a field of /proc/<pid>/status, empty if it is not there.
+func statusField(status, field string) string {
 	for line := range strings.Lines(status) {
-		if name, v, _ := strings.Cut(line, ":"); name == "NoNewPrivs" {
-			return strings.TrimSpace(v) == "1"
+		if name, v, _ := strings.Cut(line, ":"); name == field {
+			return strings.TrimSpace(v)
 		}
 	}
-	return false
+	return ""
 }
 
 // masked reports whether anything is mounted below /proc.

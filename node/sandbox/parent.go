@@ -96,6 +96,9 @@ func (p *parent) start(ctx context.Context) (err error) {
 	if p.boot.Runc, err = findTool("runc"); err != nil && !p.cfg.WithoutRunc {
 		return findingRunc().err()
 	}
+	if f := findingEntry(os.ReadFile, p.boot.Rootless); !f.OK && !p.cfg.WithoutRunc {
+		return f.err()
+	}
 	if p.boot.Cgroup, err = prepareCgroup(p.cfg.Dir, p.boot.Rootless); err != nil {
 		p.boot.NoLimits = err.Error()
 		p.log.Warn("containers run without CPU and memory limits", "reason", err)

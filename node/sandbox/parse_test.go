@@ -88,6 +88,26 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// In a container of Docker's root has few capabilities.
+func TestEntryNeedsTracing(t *testing.T) {
+	for _, c := range []struct {
+		status   string
+		rootless bool
+		ok       bool
+	}{
+		{"Name:\tslipway\nCapEff:\t000001ffffffffff\n", false, true},
+		{"Name:\tslipway\nCapEff:\t00000000a82435fb\n", false, false}, // SYS_ADMIN and NET_ADMIN added to the usual ones
+		{"Name:\tslipway\nCapEff:\t00000000a82c35fb\n", false, true},  // and SYS_PTRACE
+		{"Name:\tslipway\nCapEff:\t0000000000000000\n", true, true},
+		{"", false, true},
+	} {
+		f := findingEntry(func(string) ([]byte, error) { return []byte(c.status), nil }, c.rootless)
+		if f.OK != c.ok || !f.OK && (!f.Required || !strings.Contains(f.Fix, "--cap-add SYS_PTRACE")) {
+			t.Errorf("%q: %+v", c.status, f)
+		}
+	}
+}
+
 func TestStatusOfDamagedAndAbsent(t *testing.T) {
 	dir := t.TempDir()
 	if s, err := StatusOf(dir); err != nil || s != (Status{}) {
