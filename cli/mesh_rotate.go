@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/slipway-dev/slipway/api/engineapi"
 )
 
 func (a *app) meshRotateCommand() *cobra.Command {
@@ -17,14 +19,12 @@ func (a *app) meshRotateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		began, in := time.Now(), meshQuestion{Mesh: p.names.Mesh()}
+		began, in := time.Now(), engineapi.Rotation{Mesh: p.names.Mesh()}
 		if len(args) > 0 {
 			in.Task = lastPart(args[0])
 		}
-		var out struct {
-			Certificates int `json:"certificates"`
-		}
-		if err := p.askMeshOf(cmd.Context(), rotatePath, in, &out); err != nil {
+		var out engineapi.Rotated
+		if err := p.askMeshOf(cmd.Context(), engineapi.RotatePath, in, &out); err != nil {
 			return err
 		}
 		if a.json {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slipway-dev/slipway/api/engineapi"
 )
 
 // meshRows are the two tables of mesh: who talks to whom, and the tasks that do.
@@ -31,10 +33,10 @@ func (p *platform) edgeRows(edges []traffic) []string {
 	return columns(table, 4, 11)
 }
 
-func (p *platform) nodeRows(nodes []meshNode, now time.Time) []string {
+func (p *platform) nodeRows(nodes []engineapi.MeshNode, now time.Time) []string {
 	table := [][]string{p.faints("SERVICE", "TASK", "IP", "CERTIFICATE", "EXPIRES IN", "CONFIGURATION")}
 	for _, n := range nodes {
-		table = append(table, []string{p.bold(p.member(n.Name)), brief(n.Task), orDash(n.IP), aged(n.issued(), now), p.expiry(n, now), p.configured(n)})
+		table = append(table, []string{p.bold(p.member(n.Name)), brief(n.Task), orDash(n.IP), aged(issued(n), now), p.expiry(n, now), p.configured(n)})
 	}
 	return columns(table, -1, -1)
 }
@@ -103,7 +105,7 @@ func aged(at, now time.Time) string {
 // soon is when a certificate should have been renewed long ago: it is after two thirds of its life.
 const soon = 6
 
-func (p *platform) expiry(n meshNode, now time.Time) string {
+func (p *platform) expiry(n engineapi.MeshNode, now time.Time) string {
 	switch left := n.NotAfter.Sub(now); {
 	case n.NotAfter.IsZero():
 		return p.yellow("no certificate")
@@ -116,7 +118,7 @@ func (p *platform) expiry(n meshNode, now time.Time) string {
 	}
 }
 
-func (p *platform) configured(n meshNode) string {
+func (p *platform) configured(n engineapi.MeshNode) string {
 	switch {
 	case !n.Connected:
 		return p.red("not connected")
@@ -138,8 +140,8 @@ func (a *app) faints(words ...string) []string {
 	return words
 }
 
-// issued is when the certificate was made.
-func (n meshNode) issued() time.Time {
+// issued is when a node's certificate was made.
+func issued(n engineapi.MeshNode) time.Time {
 	if n.Issued.IsZero() {
 		return n.NotBefore
 	}

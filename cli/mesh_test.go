@@ -14,26 +14,27 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/slipway-dev/slipway/api/appmeshapi"
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
 )
 
 // meshed is a platform with a mesh whose endpoints answer what the functions make.
-func meshed(t *testing.T, state func() meshState, checks []meshCheck) *cloud {
+func meshed(t *testing.T, state func() engineapi.MeshState, checks []engineapi.MeshCheck) *cloud {
 	c := newCloud(t)
 	c.file(c.manifest, strings.Replace(testManifest, "defaults:", "mesh: {enabled: true}\ndefaults:", 1))
 	c.serve = func(w http.ResponseWriter, r *http.Request) bool {
 		var out any
 		switch {
-		case r.URL.Path == meshPath && state != nil:
+		case r.URL.Path == engineapi.MeshPath && state != nil:
 			out = state()
-		case r.URL.Path == verifyPath:
+		case r.URL.Path == engineapi.VerifyPath:
 			out = map[string]any{"checks": checks}
-		case r.URL.Path == rotatePath && checks != nil:
+		case r.URL.Path == engineapi.RotatePath && checks != nil:
 			out = map[string]int{"certificates": 2}
 		default:
 			return false
 		}
-		var asked meshQuestion
+		var asked engineapi.MeshQuestion
 		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.Mesh != "shop-mesh-dev" || r.Method != http.MethodPost || r.Header.Get("Authorization") == "" {
 			t.Errorf("%s %s asks %+v %v", r.Method, r.URL.Path, asked, err)
 		}
@@ -44,21 +45,21 @@ func meshed(t *testing.T, state func() meshState, checks []meshCheck) *cloud {
 }
 
 // busy is a mesh in which order calls payment eight times a second from each of two tasks, one of which fares badly.
-func busy() func() meshState {
+func busy() func() engineapi.MeshState {
 	began := time.Now()
-	return func() meshState {
+	return func() engineapi.MeshState {
 		n := 1000 + int64(8*time.Since(began).Seconds())
-		node := func(name, task string, age, life time.Duration) meshNode {
-			return meshNode{
+		node := func(name, task string, age, life time.Duration) engineapi.MeshNode {
+			return engineapi.MeshNode{
 				Name: name, Task: task, IP: "10.0.3.7", Version: "14", Acked: "14", Connected: true,
 				NotBefore: began.Add(-age), NotAfter: began.Add(life - age),
 			}
 		}
 		behind, cut, late := node("payment-node-dev", "2bbbbbbbbbbb", time.Hour, 24*time.Hour), node("payment-node-dev", "3ccccccccccc", 23*time.Hour, 24*time.Hour), node("order-node-dev", "5eeeeeeeeeee", 25*time.Hour, 24*time.Hour)
 		behind.Acked, cut.Connected, late.Nack = "13", false, "Listener: no such cluster"
-		return meshState{Mesh: "shop-mesh-dev", Nodes: []meshNode{
+		return engineapi.MeshState{Mesh: "shop-mesh-dev", Nodes: []engineapi.MeshNode{
 			node("payment-node-dev", "1aaaaaaaaaaa", 90*time.Second, 24*time.Hour), behind, cut, node("order-node-dev", "4ddddddddddd", 3*time.Hour, 24*time.Hour), late,
-		}, Edges: []meshEdge{
+		}, Edges: []engineapi.MeshEdge{
 			{Source: "order-node-dev", SourceTask: "4ddddddddddd", Destination: "payment.dev.local", Requests: n, Codes: map[string]int64{"201": n}, P50: 2, P99: 9, Handshakes: 4},
 			{
 				Source: "order-node-dev", SourceTask: "5eeeeeeeeeee", Destination: "payment.dev.local", Requests: n, Codes: map[string]int64{"201": n - n/10, "503": n / 10}, P50: 4, P99: 31.5,
@@ -101,8 +102,8 @@ func TestMeshIsRefreshed(t *testing.T) {
 func TestMeterOfASidecarThatBeginsAnew(t *testing.T) {
 	var m meter
 	at := time.Unix(0, 0)
-	edge := func(requests, failed int64) meshState {
-		return meshState{Edges: []meshEdge{{Source: "a", SourceTask: "1", Destination: "b", Requests: requests, Codes: map[string]int64{"200": requests - failed, "0": failed}}}}
+	edge := func(requests, failed int64) engineapi.MeshState {
+		return engineapi.MeshState{Edges: []engineapi.MeshEdge{{Source: "a", SourceTask: "1", Destination: "b", Requests: requests, Codes: map[string]int64{"200": requests - failed, "0": failed}}}}
 	}
 	m.report(at, edge(1000, 500))
 	got := m.report(at.Add(2*time.Second), edge(40, 10)).Edges[0]
@@ -116,18 +117,18 @@ func TestMeterOfASidecarThatBeginsAnew(t *testing.T) {
 }
 
 func TestMeshVerify(t *testing.T) {
-	checks := []meshCheck{
+	checks := []engineapi.MeshCheck{
 		{Name: "no certificate", Target: "payment-node-dev", Expected: "refused", Got: "refused", Counter: "ssl.no_certificate", Before: 0, After: 1, OK: true},
 		{Name: "wrong name", Target: "payment-node-dev", Expected: "refused", Got: "refused", Counter: "ssl.fail_verify_san", Before: 3, After: 4, OK: true},
 		{Name: "a caller of it", Target: "payment-node-dev", Expected: "accepted", Got: "accepted", Counter: "ssl.handshake", Before: 12, After: 13, OK: true},
 	}
 	for name, tc := range map[string]struct {
-		last meshCheck
+		last engineapi.MeshCheck
 		code int
 		says string
 	}{
-		"mesh-verify":  {meshCheck{Name: "plaintext", Target: "order-node-dev", Expected: "refused", Got: "refused", OK: true}, exitOK, ""},
-		"mesh-breach":  {meshCheck{Name: "plaintext", Target: "order-node-dev", Expected: "refused", Got: "accepted"}, exitFailed, "1 of 4 attempts did not end as they must"},
+		"mesh-verify":  {engineapi.MeshCheck{Name: "plaintext", Target: "order-node-dev", Expected: "refused", Got: "refused", OK: true}, exitOK, ""},
+		"mesh-breach":  {engineapi.MeshCheck{Name: "plaintext", Target: "order-node-dev", Expected: "refused", Got: "accepted"}, exitFailed, "1 of 4 attempts did not end as they must"},
 		"mesh-nothing": {code: exitFailed, says: "no task of shop-mesh-dev takes calls"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -161,7 +162,7 @@ func TestMeshThatIsNotThere(t *testing.T) {
 }
 
 func TestMeshRotate(t *testing.T) {
-	c := meshed(t, nil, []meshCheck{})
+	c := meshed(t, nil, []engineapi.MeshCheck{})
 	if code := c.run(t.Context(), "mesh", "rotate"); code != exitOK {
 		t.Errorf("exit code %d: %s", code, c.err.String())
 	}
@@ -174,7 +175,7 @@ type road struct {
 	weights []string // as they were set
 	now     []appmeshapi.WeightedTarget
 	failing map[string]float64 // by node
-	edges   map[string]*meshEdge
+	edges   map[string]*engineapi.MeshEdge
 	sent    map[string]float64 // by node, and how many failed under !node
 	apart   bool               // callers count each node apart
 	last    time.Time
@@ -183,7 +184,7 @@ type road struct {
 const perSecond = 100
 
 func newRoad(t *testing.T, apart bool, failing map[string]float64) *road {
-	r := &road{failing: failing, apart: apart, edges: map[string]*meshEdge{}, sent: map[string]float64{}, last: time.Now()}
+	r := &road{failing: failing, apart: apart, edges: map[string]*engineapi.MeshEdge{}, sent: map[string]float64{}, last: time.Now()}
 	r.now = []appmeshapi.WeightedTarget{{VirtualNode: new("payment-node-dev"), Weight: new(int32(100))}}
 	r.cloud = meshed(t, r.state, nil)
 	handle(r.cloud, r.appmesh, "DescribeVirtualService", func(in *appmeshapi.DescribeVirtualServiceInput) (*appmeshapi.DescribeVirtualServiceOutput, error) {
@@ -254,7 +255,7 @@ func (r *road) drive() {
 		}
 		e := r.edges[name]
 		if e == nil {
-			e = &meshEdge{Source: "order-node-dev", SourceTask: "1", Destination: name, Codes: map[string]int64{}}
+			e = &engineapi.MeshEdge{Source: "order-node-dev", SourceTask: "1", Destination: name, Codes: map[string]int64{}}
 			r.edges[name] = e
 		}
 		if strings.HasPrefix(node, "!") {
@@ -265,9 +266,9 @@ func (r *road) drive() {
 	}
 }
 
-func (r *road) state() meshState {
+func (r *road) state() engineapi.MeshState {
 	r.drive()
-	out := meshState{Mesh: "shop-mesh-dev"}
+	out := engineapi.MeshState{Mesh: "shop-mesh-dev"}
 	for _, e := range r.edges {
 		out.Edges = append(out.Edges, *e)
 	}

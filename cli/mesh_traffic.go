@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slipway-dev/slipway/api/engineapi"
 )
 
 // meshWindow is the time over which rates are measured while the view is refreshed.
@@ -30,9 +32,9 @@ type traffic struct {
 
 // meshReport is who talks to whom, and the tasks that do.
 type meshReport struct {
-	Mesh  string     `json:"mesh"`
-	Edges []traffic  `json:"edges"`
-	Nodes []meshNode `json:"nodes"`
+	Mesh  string               `json:"mesh"`
+	Edges []traffic            `json:"edges"`
+	Nodes []engineapi.MeshNode `json:"nodes"`
 }
 
 // meter makes reports of counters: what was counted since the oldest sample within the window.
@@ -42,16 +44,16 @@ type meter struct {
 
 type sample struct {
 	at    time.Time
-	state meshState
+	state engineapi.MeshState
 }
 
 // report adds a sample and says what has happened since an earlier one.
-func (m *meter) report(now time.Time, state meshState) meshReport {
+func (m *meter) report(now time.Time, state engineapi.MeshState) meshReport {
 	for len(m.past) > 1 && now.Sub(m.past[1].at) >= meshWindow {
 		m.past = m.past[1:]
 	}
 	out := meshReport{Mesh: state.Mesh, Edges: []traffic{}, Nodes: slices.Clone(state.Nodes)}
-	slices.SortStableFunc(out.Nodes, func(a, b meshNode) int {
+	slices.SortStableFunc(out.Nodes, func(a, b engineapi.MeshNode) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Task, b.Task))
 	})
 	type way struct{ from, to string }
@@ -80,7 +82,7 @@ func (m *meter) report(now time.Time, state meshState) meshReport {
 }
 
 // since is what an edge had counted in the oldest sample; zeros if it was not there, or its sidecar has begun anew.
-func (m *meter) since(e meshEdge) tally {
+func (m *meter) since(e engineapi.MeshEdge) tally {
 	if len(m.past) > 0 {
 		for _, old := range m.past[0].state.Edges {
 			if old.Source == e.Source && old.SourceTask == e.SourceTask && old.Destination == e.Destination && old.Requests <= e.Requests {
@@ -94,7 +96,7 @@ func (m *meter) since(e meshEdge) tally {
 // tally is how many requests there were, and how many of them failed.
 type tally struct{ requests, failed int64 }
 
-func tallyOf(e meshEdge) tally {
+func tallyOf(e engineapi.MeshEdge) tally {
 	t := tally{requests: e.Requests}
 	for code, n := range e.Codes {
 		if code == "0" || strings.HasPrefix(code, "5") {
@@ -116,7 +118,7 @@ type sum struct {
 	p99         float64
 }
 
-func (s *sum) add(e meshEdge, before tally) {
+func (s *sum) add(e engineapi.MeshEdge, before tally) {
 	total := tallyOf(e)
 	s.all, s.recent = s.all.plus(total), s.recent.plus(total.minus(before))
 	s.p50 += e.P50 * float64(e.Requests)

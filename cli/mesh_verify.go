@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/slipway-dev/slipway/api/engineapi"
 )
 
 func (a *app) meshVerifyCommand() *cobra.Command {
@@ -27,10 +29,8 @@ func (a *app) meshVerifyCommand() *cobra.Command {
 
 func (p *platform) verifyMesh(ctx context.Context) error {
 	began := time.Now()
-	var out struct {
-		Checks []meshCheck `json:"checks"`
-	}
-	if err := p.askMesh(ctx, verifyPath, &out); err != nil {
+	var out engineapi.MeshChecks
+	if err := p.askMesh(ctx, engineapi.VerifyPath, &out); err != nil {
 		return err
 	}
 	failed := 0
@@ -58,7 +58,7 @@ func (p *platform) verifyMesh(ctx context.Context) error {
 	return nil
 }
 
-func (p *platform) checkRows(checks []meshCheck) []string {
+func (p *platform) checkRows(checks []engineapi.MeshCheck) []string {
 	table := [][]string{p.faints("", "TARGET", "ATTEMPT", "EXPECTED", "GOT", "COUNTER", "BEFORE", "AFTER")}
 	for _, c := range checks {
 		mark, got := p.green("✓"), c.Got

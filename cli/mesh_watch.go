@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipway-dev/slipway/api/appmeshapi"
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/manifest"
 )
 
@@ -110,7 +111,7 @@ func (w *watch) look(ctx context.Context, span time.Duration, judge func(outcome
 }
 
 // counted are the counters of the calls to the service by caller: of those to the node alone if callers count these apart.
-func (w *watch) counted(state meshState) map[string]outcome {
+func (w *watch) counted(state engineapi.MeshState) map[string]outcome {
 	apart := false
 	for _, e := range state.Edges {
 		apart = apart || e.Destination == w.node

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/dataplane/mesh"
 	"github.com/slipway-dev/slipway/dataplane/pki"
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -38,7 +39,7 @@ type meshes struct {
 	dir    string // of the authorities
 	keys   *seal.Keyring
 	// edges tells who called whom in a mesh, by its ARN; nil: nothing is measured.
-	edges func(meshARN string) []MeshEdge
+	edges func(meshARN string) []engineapi.MeshEdge
 
 	mu    sync.Mutex // a snapshot is taken and handed over under it, so that none overtakes another
 	known map[string]knownMesh

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/dataplane/mesh"
 	"github.com/slipway-dev/slipway/dataplane/pki"
 	"github.com/slipway-dev/slipway/kernel/awsapi"
@@ -16,77 +17,14 @@ import (
 	"github.com/slipway-dev/slipway/service/appmesh"
 )
 
-// meshPath is where the state of meshes is told: App Mesh has no operation that
-// says which proxies are connected and what they have.
-const meshPath = "/_slipway/mesh"
-
-// MeshQuestion is what POST /_slipway/mesh takes; a GET takes the mesh as a
-// query parameter.
-type MeshQuestion struct {
-	Mesh string `json:"mesh,omitempty"` // name; may be left out when there is one
-}
-
-// MeshState is what both answer.
-type MeshState struct {
-	Mesh  string     `json:"mesh"` // name; empty: there is none
-	ARN   string     `json:"arn,omitempty"`
-	Nodes []MeshNode `json:"nodes"`
-	Edges []MeshEdge `json:"edges"`
-}
-
-// MeshNode is a task's place in the mesh: its proxy, as the control plane sees it.
-type MeshNode struct {
-	Name      string    `json:"name"` // of the virtual node or gateway
-	ARN       string    `json:"arn"`
-	Gateway   bool      `json:"gateway,omitempty"`
-	Task      string    `json:"task"` // id
-	TaskARN   string    `json:"taskArn"`
-	IP        string    `json:"ip"`
-	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since,omitzero"`  // of its stream
-	Version   string    `json:"version"`         // of the configuration that is meant for it
-	Acked     string    `json:"acked"`           // of the one it has taken
-	Nack      string    `json:"nack,omitempty"`  // why it refused what it was sent last
-	Issued    time.Time `json:"issued,omitzero"` // of its certificate, which is valid somewhat earlier
-	NotBefore time.Time `json:"notBefore,omitzero"`
-	NotAfter  time.Time `json:"notAfter,omitzero"`
-}
-
-// MeshEdge is what one task has sent to one destination since its proxy began.
-type MeshEdge struct {
-	Source      string           `json:"source"` // virtual node
-	SourceTask  string           `json:"sourceTask"`
-	Destination string           `json:"destination"` // virtual node or virtual service
-	Requests    int64            `json:"requests"`
-	Codes       map[string]int64 `json:"codes"` // answers by status; 0 is none at all
-	P50         float64          `json:"p50ms"`
-	P99         float64          `json:"p99ms"`
-	Handshakes  int64            `json:"handshakes"` // of TLS, that succeeded
-	TLSFailures map[string]int64 `json:"tlsFailures"`
-	Retries     int64            `json:"retries"`
-	Ejections   int64            `json:"ejections"`
-	Overflows   int64            `json:"overflows"` // requests that a connection pool had no room for
-}
-
-// RotateRequest is what POST /_slipway/mesh/rotate takes: the tasks that get new certificates.
-type RotateRequest struct {
-	Mesh string `json:"mesh,omitempty"` // name; empty: all of the account and region
-	Task string `json:"task,omitempty"` // id or ARN; empty: all
-}
-
-// Rotated is what it answers: how many certificates are replaced.
-type Rotated struct {
-	Certificates int `json:"certificates"`
-}
-
 func (e *Engine) meshHandlers(mux *http.ServeMux) {
-	mux.Handle(meshPath, e.mux.GuardRead(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(engineapi.MeshPath, e.mux.GuardRead(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return e.meshes.state(r) })
 	}))
-	mux.Handle(meshPath+"/verify", e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(engineapi.VerifyPath, e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return e.meshes.verify(r) })
 	}))
-	mux.Handle(meshPath+"/rotate", e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(engineapi.RotatePath, e.mux.Guard(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return e.meshes.rotate(r) })
 	}))
 }
@@ -119,18 +57,18 @@ func (m *meshes) of(r *http.Request, name string) ([]appmesh.Mesh, error) {
 	return out, nil
 }
 
-func (m *meshes) state(r *http.Request) (MeshState, error) {
-	asked := MeshQuestion{Mesh: r.URL.Query().Get("mesh")}
+func (m *meshes) state(r *http.Request) (engineapi.MeshState, error) {
+	asked := engineapi.MeshQuestion{Mesh: r.URL.Query().Get("mesh")}
 	if r.Method == http.MethodPost {
 		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
-			return MeshState{}, fmt.Errorf("read which mesh is asked about: %w", err)
+			return engineapi.MeshState{}, fmt.Errorf("read which mesh is asked about: %w", err)
 		}
 	}
 	all, err := m.of(r, asked.Mesh)
 	if err != nil {
-		return MeshState{}, err
+		return engineapi.MeshState{}, err
 	}
-	out := MeshState{Nodes: []MeshNode{}, Edges: []MeshEdge{}}
+	out := engineapi.MeshState{Nodes: []engineapi.MeshNode{}, Edges: []engineapi.MeshEdge{}}
 	if len(all) == 0 {
 		return out, nil
 	}
@@ -151,11 +89,11 @@ func (m *meshes) state(r *http.Request) (MeshState, error) {
 
 // nodes are the tasks of a mesh: those whose proxies are connected, and those
 // whose task definitions say that they have one, and have not.
-func (m *meshes) nodes(row appmesh.Mesh) (out []MeshNode) {
+func (m *meshes) nodes(row appmesh.Mesh) (out []engineapi.MeshNode) {
 	connected := map[string]bool{}
 	for _, p := range m.server.Proxies(row.ARN()) {
 		connected[p.TaskARN] = true
-		out = append(out, MeshNode{
+		out = append(out, engineapi.MeshNode{
 			Name: p.Name, ARN: p.ARN, Gateway: p.Gateway, Task: p.Task, TaskARN: p.TaskARN, IP: p.IP, Version: p.Version,
 			Issued: issued(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter, Connected: true, Since: p.Connected, Acked: p.Acked, Nack: p.Nack,
 		})
@@ -171,9 +109,9 @@ func (m *meshes) nodes(row appmesh.Mesh) (out []MeshNode) {
 			continue
 		}
 		kind, name, _ := strings.Cut(rest, "/")
-		out = append(out, MeshNode{Name: name, ARN: at, Gateway: kind == "virtualGateway", Task: t.ID, TaskARN: t.ARN, IP: t.IP})
+		out = append(out, engineapi.MeshNode{Name: name, ARN: at, Gateway: kind == "virtualGateway", Task: t.ID, TaskARN: t.ARN, IP: t.IP})
 	}
-	slices.SortStableFunc(out, func(a, b MeshNode) int {
+	slices.SortStableFunc(out, func(a, b engineapi.MeshNode) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Task, b.Task))
 	})
 	return out
@@ -201,16 +139,16 @@ func issued(p mesh.Proxy) time.Time {
 	return p.NotBefore.Add(pki.Backdate)
 }
 
-func (m *meshes) rotate(r *http.Request) (Rotated, error) {
-	var in RotateRequest
+func (m *meshes) rotate(r *http.Request) (engineapi.Rotated, error) {
+	var in engineapi.Rotation
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return Rotated{}, fmt.Errorf("read what to rotate: %w", err)
+		return engineapi.Rotated{}, fmt.Errorf("read what to rotate: %w", err)
 	}
 	all, err := m.of(r, in.Mesh)
 	if err != nil {
-		return Rotated{}, err
+		return engineapi.Rotated{}, err
 	}
-	out := Rotated{}
+	out := engineapi.Rotated{}
 	task := in.Task[strings.LastIndexByte(in.Task, '/')+1:]
 	for _, row := range all {
 		out.Certificates += m.server.Rotate(row.ARN(), task)

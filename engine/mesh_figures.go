@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/dataplane/mesh"
 	"github.com/slipway-dev/slipway/dataplane/mesh/figures"
 	"github.com/slipway-dev/slipway/node/agent"
@@ -87,17 +88,17 @@ func sidecarOf(t agent.Task) map[string]string {
 }
 
 // traffic is who has called whom in a mesh, by task.
-func (m *meshes) traffic(meshARN string) []MeshEdge {
+func (m *meshes) traffic(meshARN string) []engineapi.MeshEdge {
 	name := meshARN[strings.LastIndexByte(meshARN, '/')+1:]
 	ctx, cancel := context.WithTimeout(context.Background(), 2*askTimeout)
 	defer cancel()
-	var out []MeshEdge
+	var out []engineapi.MeshEdge
 	for _, r := range m.readings(ctx, meshARN, name) {
 		for _, e := range r.Edges {
 			if e.Destination == "" {
 				continue // the application itself
 			}
-			out = append(out, MeshEdge{
+			out = append(out, engineapi.MeshEdge{
 				Source: r.proxy.Name, SourceTask: r.proxy.Task, Destination: e.Destination, Requests: e.Requests, Codes: e.Codes,
 				P50: millis(e.Latency.Quantile(0.5)), P99: millis(e.Latency.Quantile(0.99)),
 				Handshakes: e.TLS.Handshakes, TLSFailures: e.TLS.Failures, Retries: e.Retries, Ejections: e.Ejections, Overflows: e.Overflows,

@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 
 	api "github.com/slipway-dev/slipway/api/appmeshapi"
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/api/xdsapi"
 	"github.com/slipway-dev/slipway/dataplane/mesh"
 	"github.com/slipway-dev/slipway/kernel/arn"
@@ -238,9 +239,9 @@ func (w *meshWorld) ack(s *adsStream, r *xdsapi.DeltaDiscoveryResponse) {
 	}
 }
 
-func (w *meshWorld) state() (out MeshState) {
+func (w *meshWorld) state() (out engineapi.MeshState) {
 	w.t.Helper()
-	r := httptest.NewRequestWithContext(awsapi.WithCaller(w.t.Context(), awsapi.Caller{Scope: home}), http.MethodGet, meshPath+"?mesh=shop", nil)
+	r := httptest.NewRequestWithContext(awsapi.WithCaller(w.t.Context(), awsapi.Caller{Scope: home}), http.MethodGet, engineapi.MeshPath+"?mesh=shop", nil)
 	out, err := w.meshes.state(r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	api "github.com/slipway-dev/slipway/api/appmeshapi"
+	"github.com/slipway-dev/slipway/api/engineapi"
 	"github.com/slipway-dev/slipway/dataplane/mesh"
 	"github.com/slipway-dev/slipway/dataplane/mesh/figures"
 	"github.com/slipway-dev/slipway/dataplane/pki"
@@ -30,39 +31,22 @@ const (
 	refused  = "refused"
 )
 
-// MeshChecks is what POST /_slipway/mesh/verify answers.
-type MeshChecks struct {
-	Checks []MeshCheck `json:"checks"`
-}
-
-// MeshCheck is one attempt to get past a sidecar.
-type MeshCheck struct {
-	Name     string `json:"name"`   // who tried
-	Target   string `json:"target"` // virtual node
-	Expected string `json:"expected"`
-	Got      string `json:"got"`
-	Counter  string `json:"counter,omitempty"` // of the target's sidecar, which must have moved; empty: nothing counts this
-	Before   int64  `json:"before"`
-	After    int64  `json:"after"`
-	OK       bool   `json:"ok"`
-}
-
 // attemptTime is how long an attempt may take: what a security group drops
 // never answers.
 const attemptTime = time.Second
 
 // verify tries, from inside other tasks of a mesh, what must not be possible,
 // and what must. The attempts go out as the source's proxy would send them.
-func (m *meshes) verify(r *http.Request) (MeshChecks, error) {
-	var asked MeshQuestion
+func (m *meshes) verify(r *http.Request) (engineapi.MeshChecks, error) {
+	var asked engineapi.MeshQuestion
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil && !errors.Is(err, io.EOF) {
-		return MeshChecks{}, fmt.Errorf("read which mesh is asked about: %w", err)
+		return engineapi.MeshChecks{}, fmt.Errorf("read which mesh is asked about: %w", err)
 	}
 	all, err := m.of(r, asked.Mesh)
 	if err != nil {
-		return MeshChecks{}, err
+		return engineapi.MeshChecks{}, err
 	}
-	out := MeshChecks{Checks: []MeshCheck{}}
+	out := engineapi.MeshChecks{Checks: []engineapi.MeshCheck{}}
 	for _, row := range all {
 		checks, err := m.verifyMesh(r.Context(), row)
 		if err != nil {
@@ -73,7 +57,7 @@ func (m *meshes) verify(r *http.Request) (MeshChecks, error) {
 	return out, nil
 }
 
-func (m *meshes) verifyMesh(ctx context.Context, row appmesh.Mesh) ([]MeshCheck, error) {
+func (m *meshes) verifyMesh(ctx context.Context, row appmesh.Mesh) ([]engineapi.MeshCheck, error) {
 	snap := m.engine.store.Snapshot()
 	view, ok := appmesh.Read(snap, row.Scope, row.Name)
 	if !ok {
@@ -84,7 +68,7 @@ func (m *meshes) verifyMesh(ctx context.Context, row appmesh.Mesh) ([]MeshCheck,
 		return nil, err
 	}
 	proxies := m.server.Proxies(row.ARN())
-	var out []MeshCheck
+	var out []engineapi.MeshCheck
 	done := map[string]bool{}
 	for _, p := range proxies {
 		node, ok := view.Nodes[p.Name]
@@ -165,14 +149,14 @@ type attempt struct {
 	config                  *tls.Config // nil: plain
 }
 
-func (t trial) run(ctx context.Context) ([]MeshCheck, error) {
+func (t trial) run(ctx context.Context) ([]engineapi.MeshCheck, error) {
 	attempts, err := t.attempts()
 	if err != nil {
 		return nil, err
 	}
-	var out []MeshCheck
+	var out []engineapi.MeshCheck
 	for _, a := range attempts {
-		check := MeshCheck{Name: a.name, Target: t.node, Expected: a.expected, Counter: a.counter, Got: refused}
+		check := engineapi.MeshCheck{Name: a.name, Target: t.node, Expected: a.expected, Counter: a.counter, Got: refused}
 		if a.counter != "" {
 			if check.Before, err = t.counted(ctx, a.counter); err != nil {
 				return out, fmt.Errorf("read the counters of task %s: %w", t.target.ID, err)
