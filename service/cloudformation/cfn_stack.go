@@ -76,6 +76,14 @@ func (h nestedStacks) Update(ctx context.Context, before, after *nestedStack) er
 			in.TemplateURL, in.UsePreviousTemplate = nil, new(true)
 		}
 	}
+	if st, err := h.row(after); err == nil && !r.Reverting {
+		if set, body, ok := h.planned(r.StackID, st); ok {
+			in.TemplateURL, in.TemplateBody = nil, &body
+			if err := h.execute(set); err != nil {
+				return err
+			}
+		}
+	}
 	out, err := h.UpdateStack(ctx, in)
 	if e, ok := errors.AsType[*awsapi.Error](err); ok && e.Message == noUpdates {
 		after.LastOperation = ""

@@ -64,6 +64,10 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 	if cs.Type == "" {
 		cs.Type = "UPDATE"
 	}
+	nested, err := s.nestedSets(ctx, r, st, bound, &cs)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case failed != nil:
 		cs.Status, cs.Reason, cs.ExecutionStatus = "FAILED", failed.Message, "UNAVAILABLE"
@@ -89,6 +93,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		}
 		keepTemplate(tx, st, d, body, bound)
 		ChangeSets.Put(tx, cs)
+		for _, n := range nested {
+			n.put(tx)
+		}
 		return nil
 	})
 	if err != nil {
@@ -166,6 +173,9 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 		if err != nil {
 			return noChangeSet(deref(in.ChangeSetName))
 		}
+		if err := notNested(cs, "executed"); err != nil {
+			return err
+		}
 		if cs.ExecutionStatus != "AVAILABLE" {
 			return awsapi.Errorf("InvalidChangeSetStatus", 400, "ChangeSet [%s] cannot be executed in its current status of [%s]", cs.ID, obstacle(cs))
 		}
@@ -195,6 +205,9 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 		st.Deployment, st.Description, st.ChangeSetID, st.Rollback = cs.Deployment, bound.Description, cs.ID, nil
 		for other := range ChangeSets.List(tx, cs.Stack+"/") {
 			ChangeSets.Delete(tx, ChangeSets.Key(other))
+			if other.ID != cs.ID { // its nested ones are executed with it
+				dropNested(tx, other.Stack, other.ID)
+			}
 		}
 		cs.ExecutionStatus = "EXECUTE_COMPLETE"
 		ChangeSets.Put(tx, cs)
@@ -221,7 +234,10 @@ func (s *Service) DeleteChangeSet(ctx context.Context, in *api.DeleteChangeSetIn
 		if err != nil {
 			return err
 		}
-		ChangeSets.Delete(tx, ChangeSets.Key(cs))
+		if err := notNested(cs, "deleted"); err != nil {
+			return err
+		}
+		dropChangeSet(tx, cs)
 		return nil
 	})
 }
@@ -243,7 +259,7 @@ func (s *Service) ListChangeSets(ctx context.Context, in *api.ListChangeSetsInpu
 		out.Summaries = append(out.Summaries, api.ChangeSetSummary{
 			StackId: &st.ID, StackName: &st.Name, ChangeSetId: &cs.ID, ChangeSetName: &cs.Name, ExecutionStatus: api.ExecutionStatus(cs.ExecutionStatus),
 			Status: api.ChangeSetStatus(cs.Status), StatusReason: optional(cs.Reason), CreationTime: &cs.Created, Description: optional(cs.Description),
-			IncludeNestedStacks: &cs.IncludeNested, ImportExistingResources: &cs.ImportExisting,
+			ParentChangeSetId: optional(cs.Parent), RootChangeSetId: optional(cs.Root), IncludeNestedStacks: &cs.IncludeNested, ImportExistingResources: &cs.ImportExisting,
 		})
 	}
 	return out, nil

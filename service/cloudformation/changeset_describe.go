@@ -23,7 +23,7 @@ func (s *Service) DescribeChangeSet(ctx context.Context, in *api.DescribeChangeS
 		NotificationARNs: cs.Deployment.NotificationARNs, RollbackConfiguration: &api.RollbackConfiguration{}, IncludeNestedStacks: &cs.IncludeNested,
 		ImportExistingResources: &cs.ImportExisting, OnStackFailure: api.OnStackFailure(cs.OnFailure), DeploymentMode: api.DeploymentMode(cs.Mode),
 		Parameters: parametersOut(cs.Deployment.Parameters), Tags: tagsOut(cs.Deployment), Capabilities: capabilitiesOut(cs.Deployment.Capabilities),
-		NextToken: next,
+		NextToken: next, ParentChangeSetId: optional(cs.Parent), RootChangeSetId: optional(cs.Root),
 	}
 	values := deref(in.IncludePropertyValues)
 	for _, c := range page {
@@ -34,7 +34,7 @@ func (s *Service) DescribeChangeSet(ctx context.Context, in *api.DescribeChangeS
 
 func changeOut(c Change, values bool) *api.ResourceChange {
 	out := &api.ResourceChange{
-		Action: api.ChangeAction(c.Action), LogicalResourceId: &c.LogicalID, PhysicalResourceId: optional(c.PhysicalID), ResourceType: &c.Type,
+		Action: api.ChangeAction(c.Action), LogicalResourceId: &c.LogicalID, PhysicalResourceId: optional(c.PhysicalID), ChangeSetId: optional(c.ChangeSet), ResourceType: &c.Type,
 		Replacement: api.Replacement(c.Replacement), PolicyAction: api.PolicyAction(c.Policy), Scope: []api.ResourceAttribute{}, Details: []api.ResourceChangeDetail{},
 	}
 	for _, scope := range c.Scope {

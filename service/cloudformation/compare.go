@@ -17,6 +17,7 @@ type Change struct {
 	Scope       []string
 	Policy      string // ReplaceAndDelete, ReplaceAndRetain, Delete, Retain, ...
 	Details     []Detail
+	ChangeSet   string // ARN of the change set of the nested stack that the resource is
 }
 
 // Detail is one reason of a Change.

@@ -125,6 +125,7 @@ func (p *progress) finish(status, reason string) {
 			ChangeSets.Delete(p.tx, ChangeSets.Key(cs))
 		}
 	}
+	dropNested(p.tx, p.stack.Key(), p.stack.ChangeSetID) // of nested stacks that were not reached
 	setStatus(p.tx, &p.stack, p.op, p.now, status, reason)
 	if keep {
 		// What Revert needs stays for ContinueUpdateRollback and for the next update.

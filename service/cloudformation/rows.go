@@ -219,6 +219,7 @@ type ChangeSet struct {
 	Mode            string
 	Token           string
 	Changes         []Change
+	Parent, Root    string // ARNs of the change sets it is nested in; "" for one that is not
 }
 
 // Drift is what the last detection found of a resource.
