@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/slipway-dev/slipway/api/ec2api"
@@ -52,11 +53,28 @@ func newACL(ctx context.Context, vpcID string) ACL {
 // newDefaultACL lets everything pass; it comes with a VPC.
 func newDefaultACL(ctx context.Context, vpcID string) ACL {
 	a := newACL(ctx, vpcID)
-	a.Default = true
-	for _, egress := range []bool{false, true} {
-		a.Entries = append(a.Entries, Entry{Number: 100, Egress: egress, Allow: true, Protocol: -1, Low: -1, High: -1, CIDR: "0.0.0.0/0"})
-	}
+	a.Default, a.Entries = true, openEntries()
 	return a
+}
+
+func openEntries() (out []Entry) {
+	for _, egress := range []bool{false, true} {
+		out = append(out, Entry{Number: 100, Egress: egress, Allow: true, Protocol: -1, Low: -1, High: -1, CIDR: "0.0.0.0/0"})
+	}
+	return out
+}
+
+// UnmarshalJSON reads a row. Those of engines that knew no entries have none,
+// which is not the same as an empty list: what passed then passes now.
+func (a *ACL) UnmarshalJSON(b []byte) error {
+	type row ACL
+	if err := json.Unmarshal(b, (*row)(a)); err != nil {
+		return err
+	}
+	if a.Default && a.Entries == nil {
+		a.Entries = openEntries()
+	}
+	return nil
 }
 
 func associateDefaultACL(tx *store.Tx, v VPC, subnet, id string) {

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -175,4 +176,19 @@ func TestReachPassesNetworkACLs(t *testing.T) {
 		}
 	}
 	reach("")
+}
+
+// A VPC that an engine without entries has made goes on as it did; one whose
+// entries were deleted lets nothing pass.
+func TestDefaultACLOfAnEarlierEngine(t *testing.T) {
+	for row, entries := range map[string]int{
+		`{"ID":"acl-1","VPC":"vpc-1","Default":true,"Associations":null}`: 2,
+		`{"ID":"acl-1","VPC":"vpc-1","Default":true,"Entries":[]}`:        0,
+		`{"ID":"acl-1","VPC":"vpc-1","Default":false}`:                    0,
+	} {
+		var a ACL
+		if err := json.Unmarshal([]byte(row), &a); err != nil || len(a.Entries) != entries || a.ID != "acl-1" || a.VPC != "vpc-1" {
+			t.Errorf("%s: %+v, %v", row, a, err)
+		}
+	}
 }
