@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"github.com/slipway-dev/slipway/dataplane/accesslog"
+)
 
 // prepare parses a head that readHead or step found and starts the record.
 // f is what is wrong with it already.
@@ -14,7 +18,7 @@ func (c *conn) prepare(head []byte, f *fault) {
 	}
 	c.src.r += len(head)
 	c.start(f)
-	c.rec.in = int64(len(head))
+	c.rec.in, c.rec.head = int64(len(head)), int64(len(head))
 }
 
 // start finds the listener of the request and starts its record. f is what is
@@ -34,7 +38,7 @@ func (c *conn) act() bool {
 	r, v := &c.req, c.rec.virtual
 	switch {
 	case c.fault != nil:
-		c.rec.why = c.fault.reason
+		c.rec.why, c.rec.flags = c.fault.reason, accesslog.FlagClientError
 		return c.refuse(c.fault.status)
 	case v == nil:
 		return c.refuse(404)
@@ -46,6 +50,7 @@ func (c *conn) act() bool {
 	c.rec.route = rt
 	switch {
 	case rt == nil:
+		c.rec.flags = accesslog.FlagNoRoute
 		return c.reply(c.error(404), keep)
 	case rt.rule.Action.Redirect != nil:
 		a := rt.rule.Action.Redirect.answer(r, v)
@@ -59,7 +64,7 @@ func (c *conn) act() bool {
 
 // begin starts the record of a request.
 func (c *conn) begin(wall time.Time, start int64, v *virtual) {
-	c.rec = record{text: c.rec.text[:0], start: start, wall: wall, virtual: v, client: c.req.client, tls: c.tls, scheme: c.req.scheme}
+	c.rec = record{text: c.rec.text[:0], asked: c.rec.asked[:0], told: c.rec.told[:0], local: c.dst, start: start, wall: wall, virtual: v, client: c.req.client, tls: c.tls, scheme: c.req.scheme}
 	if c.req.upgrade {
 		c.rec.scheme = map[string]string{"http": "ws", "https": "wss"}[c.req.scheme]
 	}

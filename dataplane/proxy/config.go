@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net/netip"
 	"time"
+
+	"github.com/slipway-dev/slipway/dataplane/accesslog"
 )
 
 // Config is everything a Server serves: plain data, built by a pure function
@@ -70,7 +72,8 @@ type Settings struct {
 	Forwarded           Forwarded     // what becomes of X-Forwarded-For
 	ForwardedClientPort bool          // X-Forwarded-For carries the client's port too
 	TLSFields           bool          // X-Amzn-Tls-Version and -Cipher-Suite to targets
-	AccessLog           bool          // write a line to Options.AccessLog per request
+	AccessLog           bool          // write a line of ELB's format to Options.AccessLog per request
+	Log                 *Log          // write a line of another format instead
 	ResponseFields      [][2]string   // header fields set on every response, replacing the target's
 	// Plain adds none of a load balancer's fields (X-Forwarded-*): what came goes on.
 	Plain bool
@@ -80,6 +83,13 @@ type Settings struct {
 	ClientCert bool
 	// Refused marks the answers of a Plain listener to requests that reached no target with RefusedField, for load balancers.
 	Refused bool
+}
+
+// Log is an access log with a format of its own. Write gets one line per
+// request; it must not block for long, and may keep line.
+type Log struct {
+	Format *accesslog.Format
+	Write  func(line []byte)
 }
 
 // Forwarded says what becomes of X-Forwarded-For.

@@ -3,6 +3,8 @@ package proxy
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/slipway-dev/slipway/dataplane/accesslog"
 )
 
 // exchange is one request on its way to a target and back.
@@ -115,8 +117,9 @@ func (x *exchange) fail(status int) bool {
 	if x.group != nil && c.rec.target == nil {
 		c.rec.sent = 0
 	}
+	c.rec.flags = flags[x.why]
 	if status == 460 { // nobody there to answer
-		c.rec.own, c.rec.status = true, 460
+		c.rec.own, c.rec.status, c.rec.flags = true, 460, accesslog.FlagClientGone
 		c.logHead(nil)
 		c.srv.finish(&c.rec)
 		return false

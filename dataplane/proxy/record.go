@@ -30,6 +30,13 @@ type record struct {
 	scheme   string
 	client   netip.AddrPort
 	tls      *tls.ConnectionState
+
+	// Of a Log.
+	asked, told []string // values of its Format's Request and Response
+	protocol    string
+	flags       string         // accesslog.Entry.Flags
+	head, body  int64          // bytes of the request's head, of the response's body
+	local       netip.AddrPort // where the client was going
 }
 
 // keep saves what the access log needs of the head, whose buffer is reused
@@ -136,7 +143,10 @@ func (s *Server) finish(rec *record) {
 			m.fixed.Add(1)
 		}
 	}
-	if v.cfg.Settings.AccessLog && s.opts.AccessLog != nil {
+	switch log := v.cfg.Settings.Log; {
+	case log != nil:
+		log.Write(log.Format.Append(nil, rec.entry()))
+	case v.cfg.Settings.AccessLog && s.opts.AccessLog != nil:
 		s.opts.AccessLog(v.cfg.Owner, rec.line(nil, end))
 	}
 }

@@ -58,7 +58,7 @@ func (x *exchange) refuseStream() bool {
 	}
 	c.src.st.Reset(h2.RefusedStream)
 	c.snk.ended = true
-	c.rec.own, c.rec.status, c.rec.first = true, 503, 0
+	c.rec.own, c.rec.status, c.rec.first, c.rec.flags = true, 503, 0, flags[x.why]
 	c.logHead(nil)
 	c.srv.finish(&c.rec)
 	return true

@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"strconv"
+
+	"github.com/slipway-dev/slipway/dataplane/accesslog"
 )
 
 // relay carries the response back.
@@ -11,6 +13,7 @@ func (x *exchange) relay() bool {
 	t := u.target
 	defer t.release()
 	c.rec.upstream, c.rec.status = resp.status, resp.status
+	c.rec.keepResponse(resp)
 	if resp.status == 101 {
 		x.tunnel()
 		return false
@@ -43,7 +46,7 @@ func (x *exchange) relay() bool {
 	}
 	p.whole = c.whole
 	err := p.run()
-	c.rec.out = c.snk.sent
+	c.rec.out, c.rec.body = c.snk.sent, p.got
 	clean := err == nil && !resp.close
 	if x.upload != nil {
 		clean = x.endUpload() == nil && clean
@@ -53,7 +56,7 @@ func (x *exchange) relay() bool {
 	switch {
 	case err == nil:
 	case errors.As(err, new(errSink)):
-		c.rec.status = 460
+		c.rec.status, c.rec.flags = 460, accesslog.FlagClientGone
 	case isTimeout(err) && past(x.limit.Load()):
 		x.overdue()
 	}

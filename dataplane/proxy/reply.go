@@ -1,6 +1,9 @@
 package proxy
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // refuse answers an error and ends the connection.
 func (c *conn) refuse(status int) bool {
@@ -25,7 +28,11 @@ func (c *conn) reply(a answer, keep bool) bool {
 		c.snk.timeout = 10 * time.Second
 	}
 	c.logHead(nil)
-	c.snk.begin(appendAnswer(scratch(c.snk.out), a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall))
+	out := appendAnswer(scratch(c.snk.out), a, set, fields, string(c.req.method) == "HEAD", keep, c.rec.wall)
+	if set.Log != nil {
+		c.rec.body = int64(len(out) - bytes.Index(out, []byte("\r\n\r\n")) - 4)
+	}
+	c.snk.begin(out)
 	err := c.snk.end(nil)
 	c.rec.out = c.snk.sent
 	c.srv.finish(&c.rec)
@@ -37,7 +44,11 @@ func (c *conn) reply(a answer, keep bool) bool {
 
 // logHead saves what the log needs while the head is still in its buffer.
 func (c *conn) logHead(trace []byte) {
-	if v := c.rec.virtual; v != nil && v.cfg.Settings.AccessLog && len(c.rec.text) == 0 {
+	switch v := c.rec.virtual; {
+	case v == nil:
+	case v.cfg.Settings.Log != nil:
+		c.rec.keepRequest(&c.req)
+	case v.cfg.Settings.AccessLog && len(c.rec.text) == 0:
 		c.rec.keep(&c.req, trace)
 	}
 }

@@ -74,6 +74,9 @@ func (t *translation) chain(base proxy.Listener, id string, c *xdsapi.FilterChai
 	if base.Settings, err = settings(manager); err != nil {
 		return fmt.Errorf("filter chain %s: %w", id, err)
 	}
+	if base.Settings.Log, err = t.log(manager.GetAccessLog()); err != nil {
+		return fmt.Errorf("filter chain %s: %w", id, err)
+	}
 	table := manager.GetRouteConfig()
 	if r := manager.GetRds(); r != nil {
 		if !t.has(xdsapi.RouteType, r.GetRouteConfigName()) {
@@ -105,7 +108,8 @@ func (t *translation) chain(base proxy.Listener, id string, c *xdsapi.FilterChai
 	return nil
 }
 
-// tcp adds the listeners of a chain that carries bytes.
+// tcp adds the listeners of a chain that carries bytes. Its connections are not
+// logged: what an access log tells of is requests.
 func (t *translation) tcp(base proxy.Listener, id string, c *xdsapi.FilterChain, selectors []proxy.Chain) error {
 	p, err := tcpOf(c)
 	if err != nil {
@@ -117,9 +121,6 @@ func (t *translation) tcp(base proxy.Listener, id string, c *xdsapi.FilterChain,
 	}
 	for _, w := range p.GetWeightedClusters().GetClusters() {
 		forward.Groups = append(forward.Groups, proxy.Weighted{Group: t.group(w.GetName()), Weight: int(w.GetWeight())})
-	}
-	if len(p.GetAccessLog()) > 0 {
-		base.Settings.AccessLog = true
 	}
 	for i, selector := range selectors {
 		v := base
@@ -140,7 +141,6 @@ func settings(m *xdsapi.HttpConnectionManager) (proxy.Settings, error) {
 		Plain:        true,
 		TraceContext: m.GetGenerateRequestId() == nil || m.GetGenerateRequestId().GetValue(),
 		ClientCert:   m.GetForwardClientCertDetails() == xdsapi.HttpConnectionManager_SANITIZE_SET,
-		AccessLog:    len(m.GetAccessLog()) > 0,
 		Refused:      refused,
 	}, err
 }

@@ -42,7 +42,7 @@ type Config struct {
 	Version  string
 	Log      *slog.Logger
 	Level    *slog.LevelVar // what POST /logging changes; may be nil
-	Access   io.Writer      // access log lines; nil: none
+	Access   io.Writer      // access logs of /dev/stdout; nil: none
 	Threads  int            // that carry traffic; 0: one a processor
 	Labels   string         // of every figure for Prometheus, as they are written: a="b",c="d"
 }
@@ -59,6 +59,7 @@ type Sidecar struct {
 	closing atomic.Bool
 	help    []string
 	own     []netip.Addr
+	logs    *logs
 	stop    context.CancelFunc
 
 	mu       sync.Mutex // guards what follows
@@ -81,10 +82,9 @@ func New(cfg Config) (*Sidecar, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Sidecar{
-		cfg: cfg, vault: newVault(), started: time.Now(), client: newClient(), own: ownAddresses(),
+		cfg: cfg, vault: newVault(), started: time.Now(), client: newClient(), own: ownAddresses(), logs: &logs{stdout: cfg.Access, files: map[string]io.Writer{}},
 		versions: map[string]map[string]string{}, names: map[string][]string{}, heard: map[string]bool{}, rejected: map[string]string{},
 	}
-	var access sync.Mutex
 	p, err := proxy.New(proxy.Options{
 		Listen: func(ctx context.Context, addr string) (net.Listener, error) {
 			return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
@@ -93,14 +93,7 @@ func New(cfg Config) (*Sidecar, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		},
 		Finish: true,
-		AccessLog: func(_ string, line []byte) {
-			if cfg.Access != nil {
-				access.Lock()
-				defer access.Unlock()
-				_, _ = cfg.Access.Write(line)
-			}
-		},
-		Log: cfg.Log,
+		Log:    cfg.Log,
 	})
 	s.proxy = p
 	return s, err
@@ -163,7 +156,7 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 	var cfg proxy.Config
 	var missing []string
 	if err == nil && !rotated { // else the vault has it, and nothing else is different
-		cfg, missing, err = translate(next, s.vault, s.names, s.own)
+		cfg, missing, err = translate(next, s.vault, s.names, s.own, s.logs)
 	}
 	if err != nil {
 		s.rejected[typeURL] = err.Error()
@@ -179,7 +172,7 @@ func (s *Sidecar) accept(ctx context.Context, typeURL string, came []resource, g
 
 // apply serves the present state. The caller holds the lock.
 func (s *Sidecar) apply(ctx context.Context) {
-	cfg, missing, _ := translate(s.state, s.vault, s.names, s.own)
+	cfg, missing, _ := translate(s.state, s.vault, s.names, s.own, s.logs)
 	s.serve(ctx, cfg, missing)
 }
 

@@ -18,6 +18,7 @@ type translation struct {
 	vault   *vault
 	names   map[string][]string // addresses by host name, as last resolved
 	own     []netip.Addr        // of this task
+	logs    *logs
 	cfg     proxy.Config
 	missing []string
 	used    set // groups that routes name
@@ -25,8 +26,8 @@ type translation struct {
 
 // translate makes a configuration. Resources that cannot be served are named
 // in the error and left out; all others serve.
-func translate(s state, v *vault, names map[string][]string, own []netip.Addr) (cfg proxy.Config, missing []string, err error) {
-	t := &translation{state: s, vault: v, names: names, own: own, used: set{}}
+func translate(s state, v *vault, names map[string][]string, own []netip.Addr, l *logs) (cfg proxy.Config, missing []string, err error) {
+	t := &translation{state: s, vault: v, names: names, own: own, logs: l, used: set{}}
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(s.clusters)) {
 		faults = append(faults, t.cluster(s.clusters[name]))
