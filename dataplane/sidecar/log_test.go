@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/slipway-dev/slipway/api/xdsapi"
@@ -56,18 +55,7 @@ func TestAccessLog(t *testing.T) {
 		"a folder that is not":    {[]*xdsapi.AccessLog{logged(dir+"/none/access.log", nil)}, "", "no such file or directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app := newBackend(t)
-			p, at := newPlane(t), freePort(t)
-			p.set(xdsapi.ClusterType, map[string]proto.Message{"app": &xdsapi.Cluster{
-				Name: "app", ClusterDiscoveryType: &xdsapi.Cluster_Type{Type: xdsapi.Cluster_STATIC}, LoadAssignment: endpoints("app", app.addr()),
-			}})
-			p.set(xdsapi.RouteType, map[string]proto.Message{"in": routes("in", "app")})
-			p.set(xdsapi.ListenerType, map[string]proto.Message{"in": &xdsapi.Listener{Name: "in", Address: address(at), FilterChains: []*xdsapi.FilterChain{{
-				Filters: []*xdsapi.Filter{{Name: xdsapi.ManagerFilter, ConfigType: &xdsapi.Filter_TypedConfig{TypedConfig: xdsapi.Pack(&xdsapi.HttpConnectionManager{
-					RouteSpecifier: &xdsapi.HttpConnectionManager_Rds{Rds: &xdsapi.Rds{RouteConfigName: "in"}}, AccessLog: c.log,
-				})}}},
-			}}}})
-			s := start(t, p)
+			s, p, at := before(t, newBackend(t).addr(), routes("in", "app"), &xdsapi.HttpConnectionManager{AccessLog: c.log})
 			if c.nack != "" {
 				if got := <-p.nacks; !strings.Contains(got, c.nack) {
 					t.Errorf("refused with %q", got)

@@ -21,6 +21,21 @@ func replies(flag, header string) *xdsapi.LocalReplyConfig {
 	}}}
 }
 
+// before is a sidecar before one application, that listens at an address.
+func before(t *testing.T, app string, table *xdsapi.RouteConfiguration, m *xdsapi.HttpConnectionManager) (s *Sidecar, p *plane, at string) {
+	t.Helper()
+	p, at = newPlane(t), freePort(t)
+	p.set(xdsapi.ClusterType, map[string]proto.Message{"app": &xdsapi.Cluster{
+		Name: "app", ClusterDiscoveryType: &xdsapi.Cluster_Type{Type: xdsapi.Cluster_STATIC}, LoadAssignment: endpoints("app", app),
+	}})
+	p.set(xdsapi.RouteType, map[string]proto.Message{"in": table})
+	m.RouteSpecifier = &xdsapi.HttpConnectionManager_Rds{Rds: &xdsapi.Rds{RouteConfigName: "in"}}
+	p.set(xdsapi.ListenerType, map[string]proto.Message{"in": &xdsapi.Listener{Name: "in", Address: address(at), FilterChains: []*xdsapi.FilterChain{{
+		Filters: []*xdsapi.Filter{{Name: xdsapi.ManagerFilter, ConfigType: &xdsapi.Filter_TypedConfig{TypedConfig: xdsapi.Pack(m)}}},
+	}}}})
+	return start(t, p), p, at
+}
+
 // The application is gone and its sidecar says so where the control plane
 // wants that; what the sidecar cannot do it refuses.
 func TestAnApplicationThatIsGone(t *testing.T) {
@@ -37,21 +52,11 @@ func TestAnApplicationThatIsGone(t *testing.T) {
 		"without another header": {nil, "server", "", "server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, at := newPlane(t), freePort(t)
 			table := routes("in", "app")
 			if c.remove != "" {
 				table.ResponseHeadersToRemove = []string{c.remove}
 			}
-			p.set(xdsapi.ClusterType, map[string]proto.Message{"app": &xdsapi.Cluster{
-				Name: "app", ClusterDiscoveryType: &xdsapi.Cluster_Type{Type: xdsapi.Cluster_STATIC}, LoadAssignment: endpoints("app", freePort(t)),
-			}})
-			p.set(xdsapi.RouteType, map[string]proto.Message{"in": table})
-			p.set(xdsapi.ListenerType, map[string]proto.Message{"in": &xdsapi.Listener{Name: "in", Address: address(at), FilterChains: []*xdsapi.FilterChain{{
-				Filters: []*xdsapi.Filter{{Name: xdsapi.ManagerFilter, ConfigType: &xdsapi.Filter_TypedConfig{TypedConfig: xdsapi.Pack(&xdsapi.HttpConnectionManager{
-					RouteSpecifier: &xdsapi.HttpConnectionManager_Rds{Rds: &xdsapi.Rds{RouteConfigName: "in"}}, LocalReplyConfig: c.replies,
-				})}}},
-			}}}})
-			s := start(t, p)
+			s, p, at := before(t, freePort(t), table, &xdsapi.HttpConnectionManager{LocalReplyConfig: c.replies})
 			if c.nack != "" {
 				if got := <-p.nacks; !strings.Contains(got, c.nack) {
 					t.Errorf("refused with %q", got)
